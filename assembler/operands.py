@@ -1,0 +1,105 @@
+"""Operands of instructions: registers, numbers, expressions and memory, parsed once per text.
+
+An operand is a pair of a kind and a value:
+
+``r``  a register: its number
+``x``  a number known from the text alone: int
+``X``  any other expression: a tree
+``m``  memory with such a number as offset: (offset, register)
+``M``  memory with another expression as offset: (tree, register)
+
+The kinds of all operands, joined, are the *shape* that selects the form of an instruction.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+from toyvm.isa.registers import NUMBERS
+
+from .diagnostics import Problem, did_you_mean
+from .expressions import Expr, Name, parse
+
+Operand: TypeAlias = tuple[str, int | Expr | tuple[int | Expr, int]]
+
+_MEMORY = re.compile(r"(?P<offset>.*?)\([ \t]*(?P<base>[^\s()]*)[ \t]*\)$", re.DOTALL)
+_PLAIN_NAME = re.compile(r"(?:[^\W\d]|[.$])[\w.$]*$")
+_PLAIN_NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})$", re.ASCII)
+
+_cache: dict[str, Operand] = {}
+_CACHE_SIZE = 50_000
+_CACHED_LENGTH = 64
+
+
+def operand(text: str) -> Operand:
+    """The operand that ``text`` is; Problem with a span if it is none."""
+    found = _cache.get(text)
+    if found is None:
+        found = _parse(text)
+        if len(text) <= _CACHED_LENGTH:
+            if len(_cache) >= _CACHE_SIZE:
+                _cache.clear()
+            _cache[text] = found
+    return found
+
+
+def cached() -> dict[str, Operand]:
+    """The table of operands seen so far, for the assembler's inner loop to look into."""
+    return _cache
+
+
+def _parse(text: str) -> Operand:
+    word = text.strip()
+    number = NUMBERS.get(word)
+    if number is not None:
+        return "r", number
+    if _PLAIN_NUMBER.match(word):
+        return "x", int(word, 0)
+    if word != "." and _PLAIN_NAME.match(word):
+        return "X", Name(word)
+    if word.endswith(")"):
+        memory = _memory(text, word)
+        if memory is not None:
+            return memory
+    tree = parse(text)
+    return ("x" if isinstance(tree, int) else "X"), tree
+
+
+def _memory(text: str, word: str) -> Operand | None:
+    """``offset(register)``; None if the parentheses are part of an expression."""
+    found = _MEMORY.match(word)
+    # The lazy match stops at the first "(" that pairs with the end; "%lo(x)(a0)" needs the last.
+    opened = word.rfind("(")
+    base = word[opened + 1 : -1].strip()
+    number = NUMBERS.get(base)
+    offset = word[:opened]
+    if number is None:
+        before = offset.rstrip()[-1:]
+        if found is None or not before or before in "+-*/%<>=!~&|^(,":
+            return None
+        if re.search(r"%[a-z_]+$", offset.rstrip()):
+            return None
+        lead = len(text) - len(text.lstrip())
+        start = lead + opened + 1
+        raise Problem(
+            f"`{base}` is not a register" if base else "a register is missing here",
+            span=(start, start + max(len(base), 1)),
+            expected="a register such as sp or a0",
+            hint=did_you_mean(base, NUMBERS) if base else "",
+        )
+    if not offset.strip():
+        return "m", (0, number)
+    tree = parse(text[: text.rindex("(")])
+    return ("m", (tree, number)) if isinstance(tree, int) else ("M", (tree, number))
+
+
+def describe(kind: str) -> str:
+    """What an operand of this kind is, in words."""
+    return {
+        "r": "a register",
+        "x": "a number",
+        "X": "an expression",
+        "m": "a memory operand",
+        "M": "a memory operand",
+    }[kind]

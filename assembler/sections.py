@@ -1,0 +1,192 @@
+"""Sections of one unit: their content, what is still to be patched, and their attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .diagnostics import Problem
+
+if TYPE_CHECKING:
+    from .values import Bound
+
+# Section flags and types, as in the ELF specification (System V ABI, chapter 4).
+SHF_WRITE = 0x1
+SHF_ALLOC = 0x2
+SHF_EXECINSTR = 0x4
+SHF_MERGE = 0x10
+SHF_STRINGS = 0x20
+SHF_GROUP = 0x200
+SHF_TLS = 0x400
+
+SHT_PROGBITS = 1
+SHT_NOTE = 7
+SHT_NOBITS = 8
+SHT_INIT_ARRAY = 14
+SHT_FINI_ARRAY = 15
+SHT_PREINIT_ARRAY = 16
+
+FLAG_LETTERS = {
+    "a": SHF_ALLOC, "w": SHF_WRITE, "x": SHF_EXECINSTR, "M": SHF_MERGE, "S": SHF_STRINGS,
+    "G": SHF_GROUP, "T": SHF_TLS, "o": 0, "e": 0, "R": 0,
+}  # fmt: skip
+
+TYPE_NAMES = {
+    "progbits": SHT_PROGBITS, "nobits": SHT_NOBITS, "note": SHT_NOTE,
+    "init_array": SHT_INIT_ARRAY, "fini_array": SHT_FINI_ARRAY,
+    "preinit_array": SHT_PREINIT_ARRAY,
+}  # fmt: skip
+
+_READ = SHF_ALLOC
+_CODE = SHF_ALLOC | SHF_EXECINSTR
+_DATA = SHF_ALLOC | SHF_WRITE
+
+# Names that have attributes of their own, and whether names with a further ".suffix" share them.
+_KNOWN: dict[str, tuple[int, int]] = {
+    ".text": (_CODE, SHT_PROGBITS),
+    ".init": (_CODE, SHT_PROGBITS),
+    ".fini": (_CODE, SHT_PROGBITS),
+    ".data": (_DATA, SHT_PROGBITS),
+    ".data1": (_DATA, SHT_PROGBITS),
+    ".sdata": (_DATA, SHT_PROGBITS),
+    ".rodata": (_READ, SHT_PROGBITS),
+    ".rodata1": (_READ, SHT_PROGBITS),
+    ".bss": (_DATA, SHT_NOBITS),
+    ".sbss": (_DATA, SHT_NOBITS),
+    ".tdata": (_DATA | SHF_TLS, SHT_PROGBITS),
+    ".tbss": (_DATA | SHF_TLS, SHT_NOBITS),
+    ".init_array": (_DATA, SHT_INIT_ARRAY),
+    ".fini_array": (_DATA, SHT_FINI_ARRAY),
+    ".preinit_array": (_DATA, SHT_PREINIT_ARRAY),
+    ".note": (0, SHT_NOTE),
+}
+
+
+def default_attributes(name: str) -> tuple[int, int] | None:
+    """(flags, type) that a section has by its name alone, or None if the name says nothing."""
+    found = _KNOWN.get(name)
+    if found is not None:
+        return found
+    for known in (".text", ".data", ".rodata", ".bss", ".sdata", ".sbss", ".note",
+                  ".init_array", ".fini_array", ".preinit_array"):  # fmt: skip
+        if name.startswith(known + "."):
+            return _KNOWN[known]
+    return None
+
+
+# Kinds of places to patch, named after the RISC-V ELF relocations they amount to.
+BRANCH = 1
+JAL = 2
+CALL = 3
+PAIR_I = 4
+PAIR_S = 5
+HI20 = 6
+LO12_I = 7
+LO12_S = 8
+PCREL_HI20 = 9
+PCREL_LO12_I = 10
+PCREL_LO12_S = 11
+DATA8 = 12
+DATA16 = 13
+DATA32 = 14
+DATA64 = 15
+
+DATA_KINDS = {1: DATA8, 2: DATA16, 4: DATA32, 8: DATA64}
+DATA_SIZES = {kind: size for size, kind in DATA_KINDS.items()}
+
+
+@dataclass(slots=True)
+class Fixup:
+    """A place in a section whose bytes depend on a value that is known later.
+
+    CALL, PAIR_I and PAIR_S cover two instructions: auipc, then jalr, a load or addi, or a
+    store.  ``place`` is the packed source position.
+    """
+
+    offset: int
+    kind: int
+    value: Bound
+    place: int
+
+
+@dataclass(eq=False, slots=True)
+class Section:
+    """One section of one unit.
+
+    ``data`` is the content; a NOBITS section has none and only counts ``reserved`` bytes.
+    ``rows`` maps content to source: (offset, packed source position) in rising order.
+    ``address`` is the final address of the first byte, set by the layout.
+    """
+
+    name: str
+    flags: int
+    type: int
+    index: int
+    entsize: int = 0
+    align: int = 1
+    data: bytearray = field(default_factory=bytearray)
+    reserved: int = 0
+    rows: list[tuple[int, int]] = field(default_factory=list)
+    fixups: list[Fixup] = field(default_factory=list)
+    address: int = 0
+
+    @property
+    def nobits(self) -> bool:
+        """Whether the section occupies memory but no bytes of the file."""
+        return self.type == SHT_NOBITS
+
+    @property
+    def code(self) -> bool:
+        """Whether it holds instructions."""
+        return bool(self.flags & SHF_EXECINSTR)
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes."""
+        return self.reserved if self.type == SHT_NOBITS else len(self.data)
+
+    def pad_to(self, alignment: int, fill: bytes | None) -> None:
+        """Append bytes up to a multiple of ``alignment``, as GNU as pads.
+
+        ``fill`` is a pattern; None means zeros in data and instructions that do nothing in
+        code.
+        """
+        self.append_padding(-self.size % alignment, fill)
+
+    def append_padding(self, count: int, fill: bytes | None) -> None:
+        """Append ``count`` bytes of padding."""
+        if self.nobits:
+            self.reserved += count
+        elif fill:
+            # GNU as brings the rest up to whole patterns with zeros first.
+            odd = count % len(fill)
+            self.data += bytes(odd) + fill * (count // len(fill))
+        elif self.code and fill is None:
+            self.data += code_padding(count)
+        else:
+            self.data += bytes(count)
+
+
+_NOP = (0x0000_0013).to_bytes(4, "little")
+_SHORT_NOP = (0x0001).to_bytes(2, "little")
+
+
+def code_padding(count: int) -> bytes:
+    """``count`` bytes between instructions: zeros and a 2-byte nop up to a word, then nops."""
+    head = bytes(count & 1) + (_SHORT_NOP if count & 2 else b"")
+    return head + _NOP * (count // 4)
+
+
+def parse_flags(text: str) -> int:
+    """The flags of ``.section NAME, "flags"``; Problem for an unknown letter."""
+    flags = 0
+    for letter in text:
+        if letter in FLAG_LETTERS:
+            flags |= FLAG_LETTERS[letter]
+        elif letter != "?":
+            raise Problem(
+                f"`{letter}` is not a section flag",
+                operand=1,
+                expected="letters of a (allocated), w (writable), x (executable), M, S, G, T",
+            )
+    return flags

@@ -1,0 +1,234 @@
+"""What expressions mean at a place: symbols, addresses relative to sections, and the rest.
+
+A bound value is an int, a ``Rel`` (a section or symbol plus a number) or a ``Tree`` over
+bound values that only the final addresses can work out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from .diagnostics import Problem
+from .expressions import (
+    Binary,
+    Expr,
+    Here,
+    Local,
+    Modified,
+    Name,
+    Unary,
+    compute,
+    compute_unary,
+)
+from .sections import Section
+
+UNDEFINED = 0
+LABEL = 1
+ABSOLUTE = 2
+EXPRESSION = 3
+COMMON = 4
+
+LOCAL_BINDING = 0
+GLOBAL_BINDING = 1
+WEAK_BINDING = 2
+
+
+@dataclass(eq=False, slots=True)
+class Symbol:
+    """A symbol of one unit.
+
+    ``state`` says how it is defined: LABEL (``section`` and offset ``value``), ABSOLUTE
+    (``value``), EXPRESSION (``bound``) or COMMON (``value`` bytes, ``align``).  ``variable``
+    marks one that ``.set`` may define again.  ``target`` leads to the definition in another
+    unit after linking.  Places are packed source positions, -1 for none.
+    """
+
+    name: str
+    state: int = UNDEFINED
+    section: Section | None = None
+    value: int = 0
+    bound: Bound = 0
+    binding: int = LOCAL_BINDING
+    declared: bool = False
+    variable: bool = False
+    type: str = ""
+    size: Bound = 0
+    align: int = 1
+    defined_at: int = -1
+    used_at: int = -1
+    uses: int = 0
+    target: Symbol | None = None
+    resolving: bool = field(default=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rel:
+    """An address: the start of a section, or a symbol, plus ``addend`` bytes."""
+
+    base: Section | Symbol
+    addend: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """An operation left for later; ``b`` is None for a unary one."""
+
+    op: str
+    a: Bound
+    b: Bound | None
+    nodes: int
+
+
+Bound: TypeAlias = int | Rel | Tree
+
+_LARGEST_TREE = 2_000
+
+
+class Scope:
+    """What ``bind`` needs to know of the place: implemented by the unit under assembly."""
+
+    def lookup(self, name: str) -> Symbol:
+        """The symbol of that name, created undefined if it is new."""
+        raise KeyError(name)
+
+    def local(self, number: int, forward: bool) -> Symbol:
+        """The numeric label that 1b or 1f means here."""
+        raise KeyError(number)
+
+    def here(self) -> Rel:
+        """The location counter."""
+        raise KeyError(".")
+
+
+def bind(tree: Expr, scope: Scope) -> Bound:
+    """Give the tree its meaning at the present place."""
+    if isinstance(tree, int):
+        return tree
+    if isinstance(tree, Name):
+        return symbol_value(scope.lookup(tree.name))
+    if isinstance(tree, Local):
+        return symbol_value(scope.local(tree.number, tree.forward))
+    if isinstance(tree, Here):
+        return scope.here()
+    if isinstance(tree, Unary):
+        return fold_unary(tree.op, bind(tree.a, scope))
+    if isinstance(tree, Binary):
+        return fold(tree.op, bind(tree.a, scope), bind(tree.b, scope))
+    assert isinstance(tree, Modified)
+    raise Problem(
+        f"`%{tree.op}` cannot be used here",
+        hint="relocation operators belong into lui, auipc, addi, loads and stores",
+    )
+
+
+def symbol_value(symbol: Symbol) -> Bound:
+    """The symbol as a bound value, as far as it is known now."""
+    if symbol.state == ABSOLUTE:
+        return symbol.value
+    if symbol.state == EXPRESSION and symbol.variable:
+        return symbol.bound
+    if symbol.state == LABEL and symbol.binding != WEAK_BINDING:
+        assert symbol.section is not None
+        return Rel(symbol.section, symbol.value)
+    return Rel(symbol, 0)
+
+
+def _size(value: Bound) -> int:
+    return value.nodes if isinstance(value, Tree) else 1
+
+
+def fold_unary(op: str, a: Bound) -> Bound:
+    """``op a``, now if possible."""
+    if isinstance(a, int):
+        return compute_unary(op, a)
+    return Tree(op, a, None, _size(a) + 1)
+
+
+def fold(op: str, a: Bound, b: Bound) -> Bound:
+    """``a op b``, now if possible; Problem if the arithmetic is impossible."""
+    if isinstance(a, int) and isinstance(b, int):
+        try:
+            return compute(op, a, b)
+        except ArithmeticError as error:
+            raise Problem(str(error)) from None
+    if isinstance(a, Rel):
+        if isinstance(b, int):
+            if op == "+":
+                return Rel(a.base, a.addend + b)
+            if op == "-":
+                return Rel(a.base, a.addend - b)
+        elif isinstance(b, Rel) and a.base is b.base and op in _DIFFERENCE_OPS:
+            return compute(op, a.addend, b.addend)
+    elif isinstance(a, int) and isinstance(b, Rel) and op == "+":
+        return Rel(b.base, a + b.addend)
+    nodes = _size(a) + _size(b) + 1
+    if nodes > _LARGEST_TREE:
+        raise Problem("this expression is too large")
+    return Tree(op, a, b, nodes)
+
+
+# Operations on two addresses of one section that do not depend on where the section goes.
+_DIFFERENCE_OPS = frozenset(["-", "==", "=", "!=", "<>", "<", ">", "<=", ">="])
+
+
+class Unresolved(Exception):
+    """A value needs a symbol that has no definition, or that is defined by itself."""
+
+    def __init__(self, symbol: Symbol, circular: bool = False) -> None:
+        super().__init__(symbol.name)
+        self.symbol = symbol
+        self.circular = circular
+
+
+def resolve(value: Bound, depth: int = 0) -> int:
+    """The number that the value is once sections have addresses.
+
+    Raises Unresolved for an undefined symbol (a weak one counts as 0) and Problem for
+    impossible arithmetic.
+    """
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Rel):
+        base = value.base
+        if isinstance(base, Section):
+            return base.address + value.addend
+        return symbol_address(base, depth) + value.addend
+    if depth > 500:
+        raise Problem("this expression is nested too deeply")
+    a = resolve(value.a, depth + 1)
+    if value.b is None:
+        return compute_unary(value.op, a)
+    b = resolve(value.b, depth + 1)
+    try:
+        return compute(value.op, a, b)
+    except ArithmeticError as error:
+        raise Problem(str(error)) from None
+
+
+def symbol_address(symbol: Symbol, depth: int = 0) -> int:
+    """The final value of a symbol; Unresolved if it has none."""
+    if depth > 500:
+        raise Unresolved(symbol, circular=True)
+    if symbol.target is not None:
+        return symbol_address(symbol.target, depth + 1)
+    if symbol.state == LABEL:
+        assert symbol.section is not None
+        return symbol.section.address + symbol.value
+    if symbol.state == ABSOLUTE:
+        return symbol.value
+    if symbol.state == EXPRESSION:
+        if symbol.resolving:
+            raise Unresolved(symbol, circular=True)
+        symbol.resolving = True
+        try:
+            return resolve(symbol.bound, depth + 1)
+        finally:
+            symbol.resolving = False
+    if symbol.binding == WEAK_BINDING and symbol.state == UNDEFINED:
+        return 0
+    raise Unresolved(symbol)
+
+
+Resolver: TypeAlias = Callable[[Bound], int]

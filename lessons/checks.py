@@ -1,0 +1,317 @@
+"""Judgements that several lessons share: each looks at recorded runs and raises Fail.
+
+A message has four parts: the fact, what was expected, where in the source, and the next command.
+Each kind of judgement has a page in docs/checks/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from toyvm.isa.causes import CAUSE_BREAKPOINT, cause_title
+
+from .record import Access, Breach, register_name
+from .runner import Bench, Blocked, CaseMaker, GuestRun, Run
+
+__all__ = ["Bench", "Blocked", "Fail"]
+
+
+@dataclass
+class Fail(Exception):
+    """A check that found something wrong; ``page`` is the name of its page in docs/checks/."""
+
+    fact: str
+    expected: str
+    where: str = ""
+    next: str = ""
+    page: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.fact}; expected {self.expected}"
+
+
+def hexed(value: int) -> str:
+    """A register value as messages show it."""
+    return f"{value:#x}" if value < 10 else f"{value:#x} ({value})"
+
+
+# -- the end of a run -----------------------------------------------------------------------------
+
+
+def labels(vm: Bench, *names: str) -> None:
+    """The submission defines these labels."""
+    missing = vm.missing(*names)
+    if missing:
+        raise Fail(
+            f"the label '{missing[0]}' is missing",
+            f"a label '{missing[0]}' where the lesson's text says, named in .globl",
+            where=vm.source,
+            next=f"toyvm reset {vm.lesson.id}  (starts again, keeps the old file beside it)",
+        )
+
+
+def ends(vm: Bench, *makers: CaseMaker) -> None:
+    """Every run ends as its case says: by ebreak or by returning to the grader's call."""
+    for run in vm.attempts(*makers):
+        if run.ended:
+            continue
+        if run.record.breach is not None:
+            raise Blocked(f"not judged: an earlier check ended the run ({run.name})")
+        raise _not_ended(vm, run)
+
+
+def _not_ended(vm: Bench, run: Run) -> Fail:
+    record, program = run.record, run.program
+    expected = "an ebreak at the end" if run.case.ends == "ebreak" else "a ret to the caller"
+    last = program.where(record.last_pc)
+    if record.outcome == "budget":
+        busiest = record.visits.most_common(1)[0][0]
+        return Fail(
+            f"no end after {record.retired} instructions ({run.name})",
+            f"{expected}, within {vm.lesson.insns} instructions",
+            where=f"{program.where(busiest)}, executed {record.visits[busiest]} times",
+            page="budget",
+        )
+    if record.outcome == "left":
+        if record.end_pc == record.last_pc + 4:
+            fact = f"execution ran past the instruction at {last} into memory without code"
+        elif not record.retired:
+            fact = f"no instruction at the label '{run.case.entry}'"
+        else:
+            fact = f"a jump to {record.end_pc:#x}, where no code of the program is"
+        return Fail(f"{fact} ({run.name})", expected, where=last, page="past-end")
+    if record.outcome == "trap" and record.trap is not None:
+        trap = record.trap
+        detail = "" if trap.cause == CAUSE_BREAKPOINT else f", value {trap.tval:#x}"
+        return Fail(
+            f"a trap: {cause_title(trap.cause)}{detail} ({run.name})",
+            f"no trap before {expected}",
+            where=program.where(trap.epc),
+            page="trap",
+        )
+    if record.outcome == "returned":
+        return Fail(f"a return to the caller ({run.name})", expected, where=last, page="past-end")
+    return Fail(f"the machine was ended by a store ({run.name})", expected, where=last, page="trap")
+
+
+def ended_by_guest(vm: Bench, runs: list[GuestRun]) -> None:
+    """Every virtual machine was shut down by its guest, with code 0."""
+    for run in runs:
+        if run.ended:
+            continue
+        if run.outcome == "budget":
+            fact = f"no shutdown after {vm.lesson.insns} steps"
+        elif run.outcome == "exit":
+            fact = f"the guest ended with code {run.code}"
+        elif run.outcome == "idle":
+            fact = "the guest waits for an interrupt that cannot come"
+        else:
+            fact = f"the guest stopped: {run.detail or run.outcome}"
+        raise Fail(
+            f"{fact} ({run.name})",
+            f"a shutdown call to SBI within {vm.lesson.insns} steps",
+            where=run.program.where(int(run.machine.pc)),
+            page="budget" if run.outcome == "budget" else "trap",
+        )
+
+
+# -- breaches that end a run ----------------------------------------------------------------------
+
+
+def _breach(vm: Bench, makers: tuple[CaseMaker, ...], kinds: tuple[str, ...]) -> None:
+    for run in vm.attempts(*makers):
+        breach = run.record.breach
+        if breach is not None and breach.kind in kinds:
+            raise _WORDS[breach.kind](run, breach)
+        if breach is not None:
+            raise Blocked(f"not judged: the run ended at a breach of another rule ({run.name})")
+
+
+def defined(vm: Bench, *makers: CaseMaker) -> None:
+    """No register is used before the program gave it a value."""
+    _breach(vm, makers, ("defined",))
+
+
+def temporaries(vm: Bench, *makers: CaseMaker) -> None:
+    """No t or a register is counted on after a call."""
+    _breach(vm, makers, ("temps",))
+
+
+def saved_registers(vm: Bench, *makers: CaseMaker) -> None:
+    """s0 to s11 are at every return what they were at the call."""
+    _breach(vm, makers, ("saved",))
+
+
+def stack_pointer(vm: Bench, *makers: CaseMaker) -> None:
+    """sp is at every return what it was at the call, and aligned at every call."""
+    _breach(vm, makers, ("sp", "align"))
+
+
+def returns(vm: Bench, *makers: CaseMaker) -> None:
+    """Every ret goes to the instruction after its call."""
+    _breach(vm, makers, ("returns",))
+
+
+def _say_defined(run: Run, breach: Breach) -> Fail:
+    name = register_name(breach.register)
+    why = {
+        "start": f"{name} is read, but nothing gave it a value",
+        "memory": f"{name} was loaded from memory that nothing gave a value",
+        "entry": f"{name} is read in a function that was not given it: calls pass values in a0-a7",
+    }[breach.why]
+    return Fail(
+        f"{why} ({run.name})",
+        f"an instruction that writes {name} before the first one that reads it",
+        where=run.program.where(breach.pc),
+        page="uninitialised",
+    )
+
+
+def _say_temps(run: Run, breach: Breach) -> Fail:
+    name = register_name(breach.register)
+    return Fail(
+        f"{name} is read after a call that may have changed it ({run.name})",
+        "values that outlive a call in s registers or in the stack frame",
+        where=f"{run.program.where(breach.pc)}, call at {run.program.where(breach.other)}",
+        page="calling-convention",
+    )
+
+
+def _say_saved(run: Run, breach: Breach) -> Fail:
+    name = register_name(breach.register)
+    return Fail(
+        f"{name} is {breach.got:#x} at the return and was {breach.want:#x} at the call"
+        f" ({run.name})",
+        f"{name} with the value it had at the call",
+        where=f"return at {run.program.where(breach.pc)}, call at {run.program.where(breach.other)}"
+        + _written(run, breach.register),
+        page="calling-convention",
+    )
+
+
+def _written(run: Run, register: int) -> str:
+    pc = run.record.writer.get(register)
+    return "" if pc is None else f", last written at {run.program.where(pc)}"
+
+
+def _say_sp(run: Run, breach: Breach) -> Fail:
+    offset = breach.got - breach.want
+    side = "below" if offset < 0 else "above"
+    return Fail(
+        f"sp is {abs(offset)} bytes {side} its value at the call ({run.name})",
+        "sp with the value it had at the call, on every way out",
+        where=f"return at {run.program.where(breach.pc)}, call at {run.program.where(breach.other)}",
+        page="calling-convention",
+    )
+
+
+def _say_align(run: Run, breach: Breach) -> Fail:
+    return Fail(
+        f"sp is {breach.got:#x} at a call ({run.name})",
+        "a multiple of 16",
+        where=run.program.where(breach.pc),
+        page="calling-convention",
+    )
+
+
+def _say_returns(run: Run, breach: Breach) -> Fail:
+    name = register_name(breach.register)
+    return Fail(
+        f"{name} leads to {run.program.where(breach.got)} at the return ({run.name})",
+        f"the instruction after {run.program.where(breach.other)}",
+        where=f"{run.program.where(breach.pc)}{_written(run, breach.register)}",
+        page="calling-convention",
+    )
+
+
+_WORDS: dict[str, Callable[[Run, Breach], Fail]] = {
+    "defined": _say_defined,
+    "temps": _say_temps,
+    "saved": _say_saved,
+    "sp": _say_sp,
+    "align": _say_align,
+    "returns": _say_returns,
+}
+
+
+# -- registers and memory -------------------------------------------------------------------------
+
+
+def register(run: Run, name: str, want: int, what: str) -> None:
+    """The register holds ``want`` at the end; ``what`` says in words what that is."""
+    got = run.reg(name)
+    if got != want:
+        writer = run.writer(name)
+        raise Fail(
+            f"{name} is {hexed(got)} ({run.name})",
+            f"{hexed(want)}, {what}",
+            where=f"{name} was last written at {writer}" if writer else f"{name} is never written",
+            page="result",
+        )
+
+
+def no_lost_results(vm: Bench, *makers: CaseMaker) -> None:
+    """No instruction computes or loads something into x0."""
+    for run in vm.attempts(*makers):
+        if run.record.lost:
+            raise Fail(
+                f"a result goes to x0 and is lost ({run.name})",
+                "another destination register",
+                where=run.program.where(run.record.lost[0]),
+                page="result",
+            )
+
+
+def inside(run: Run, accesses: list[Access], names: tuple[str, ...], own_code: bool) -> None:
+    """Every access hits one of the case's blocks ``names`` or the own stack frame.
+
+    ``own_code`` also allows the program's own bytes (constants, variables).
+    """
+    blocks = [block for block in run.case.blocks if block.name in names]
+    for access in accesses:
+        if access.in_frame or any(access.inside(b.address, len(b.data)) for b in blocks):
+            continue
+        if own_code and run.program.image_bytes(access.address, access.width) is not None:
+            continue
+        verb, kind = ("stored", "stores") if access.store else ("loaded", "loads")
+        allowed = " or ".join([*(f"the {b.name}" for b in blocks), "the own stack frame"])
+        raise Fail(
+            f"{_bytes(access.width)} {verb} at {_place(run, access)} ({run.name})",
+            f"{kind} only in {allowed}",
+            where=run.program.where(access.pc),
+            page="memory-" + kind,
+        )
+
+
+def _bytes(count: int) -> str:
+    return "1 byte" if count == 1 else f"{count} bytes"
+
+
+def _place(run: Run, access: Access) -> str:
+    for block in run.case.blocks:
+        size, offset = len(block.data), access.address - block.address
+        if -64 < offset < size + 64:
+            if offset < 0:
+                return f"{_bytes(-offset)} before the {block.name}"
+            if offset >= size:
+                behind = offset - size
+                return (
+                    f"{_bytes(behind)} behind the end of the {block.name}"
+                    if behind
+                    else (f"the end of the {block.name}, behind its last byte")
+                )
+            if offset + access.width > size:
+                return f"the {block.name}, {_bytes(offset + access.width - size)} over its end"
+            return f"byte {offset} of the {block.name}"
+    if access.low - 4096 < access.address < access.low:
+        return f"{_bytes(access.low - access.address)} below sp"
+    if access.low <= access.address < run.record.entry_sp + 4096:
+        return f"sp + {access.address - access.low}, above the own frame"
+    return f"address {access.address:#x}"
+
+
+def at_most(run: Run, count: int, limit: int, what: str, where: str = "") -> None:
+    """A count (instructions, bytes, exits) stays within its limit."""
+    if count > limit:
+        raise Fail(f"{count} {what} ({run.name})", f"at most {limit}", where=where, page="budget")

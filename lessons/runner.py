@@ -1,0 +1,338 @@
+"""Runs a submission: assembles it, surrounds it with random state, and records what it does.
+
+A ``Bench`` is the ``vm`` argument of a lesson's checks.  It runs each case once for each seed and
+keeps the runs, so that several checks judge the same ones.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from toyvm.isa.registers import RA, SP, register_number
+from toyvm.platform import RAM_BASE
+
+from . import exits
+from .course import Lesson, course_folder
+from .record import MASK, Record, Recorder
+
+RAM = 1 << 20
+"""Bytes of RAM of the machine that a submission runs on."""
+PROGRAM_END = RAM_BASE + 0x4_0000
+DATA = (RAM_BASE + 0x4_0000, RAM_BASE + 0xB_0000)
+STACK_TOP = RAM_BASE + 0xF_0000
+HARNESS = (RAM_BASE + 0xF_4000, RAM_BASE + 0xF_C000)
+GAP = 64
+"""Bytes at least between two blocks of a case: a near miss hits none of them."""
+CONSOLE_BYTES = 64 << 10
+"""Bytes of console output that a guest's run may make."""
+SEEDS = (1, 2, 3)
+"""The seeds of a student's own runs."""
+
+
+class SubmissionError(Exception):
+    """The submission cannot be run at all: unreadable, not assembled, or too large."""
+
+
+class Blocked(Exception):
+    """A check that cannot judge, because the run it needs did not end as it should."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """An assembled source: bytes by address, instruction addresses, labels and source lines."""
+
+    entry: int
+    symbols: dict[str, int]
+    segments: tuple[tuple[int, bytes], ...]
+    code: frozenset[int]
+    lines: dict[int, tuple[str, int]]
+
+    def where(self, pc: int | None) -> str:
+        """``file:line`` of the instruction at ``pc``, or its address."""
+        if pc is None:
+            return "the grader's call"
+        if pc not in self.lines:
+            return f"address {pc:#010x}"
+        file, line = self.lines[pc]
+        return f"{Path(file).name}:{line}"
+
+    def image_bytes(self, address: int, size: int) -> bytes | None:
+        """Bytes of the assembled file (not of a running machine); None outside it."""
+        for start, data in self.segments:
+            if start <= address and address + size <= start + len(data):
+                return data[address - start : address - start + size]
+        return None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Memory of a case: ``data`` at ``address``.  ``readable`` bytes have a value for loads."""
+
+    name: str
+    address: int
+    data: bytes
+    readable: bool = True
+
+
+@dataclass
+class Case:
+    """What one run starts from, and what is expected of it.
+
+    ``entry`` is the label to start at and ``ends`` how the run ends: "ebreak" or "return".
+    ``registers`` are the inputs by ABI name; ``words`` (for guests) are stored at labels.
+    ``note`` describes the inputs in messages.  ``expected`` is for the lesson's own checks.
+    """
+
+    note: str
+    entry: str = ""
+    ends: str = "return"
+    registers: dict[str, int] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    words: dict[str, int] = field(default_factory=dict)
+    expected: Any = None
+
+
+class Inputs(random.Random):
+    """Random inputs that depend on lesson, seed and case only, and places for them."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.taken: list[tuple[int, int]] = []
+
+    def word(self) -> int:
+        """A random 32-bit number."""
+        return self.getrandbits(32)
+
+    def place(self, size: int, align: int = 4) -> int:
+        """A random address of ``size`` free bytes, at least GAP bytes from every other place."""
+        low, high = DATA
+        while True:
+            address = self.randrange(low + GAP, high - size - GAP) // align * align
+            if all(address + size + GAP <= a or b + GAP <= address for a, b in self.taken):
+                self.taken.append((address, address + size))
+                return address
+
+
+@dataclass
+class Run:
+    """One recorded run on the bare machine; ``x`` are the registers at its end."""
+
+    case: Case
+    seed: int
+    program: Program
+    record: Record
+    x: list[int]
+    machine: Any
+
+    @property
+    def name(self) -> str:
+        """Which run this is, for messages."""
+        return f"seed {self.seed}, {self.case.note}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it ended as its case says."""
+        if self.case.ends == "return":
+            return self.record.outcome == "returned"
+        trap = self.record.trap
+        return trap is not None and trap.cause == 3 and trap.epc in self.program.code
+
+    def reg(self, name: str) -> int:
+        """A register at the end of the run, unsigned."""
+        return self.x[register_number(name)]
+
+    def read(self, address: int, size: int) -> bytes:
+        """Memory at the end of the run."""
+        return self.machine.read_phys(address, size) or b""
+
+    def writer(self, name: str) -> str:
+        """Where the register was last written, or ""."""
+        pc = self.record.writer.get(register_number(name))
+        return "" if pc is None else self.program.where(pc)
+
+
+@dataclass
+class GuestRun:
+    """One run of a kernel in a virtual machine.
+
+    ``outcome`` is "exit" (with the guest's ``code``), "budget", "idle" or "error"; ``exits`` are
+    counted by the lessons' causes.
+    """
+
+    case: Case
+    seed: int
+    program: Program
+    outcome: str
+    code: int
+    detail: str
+    console: bytes
+    exits: dict[str, int]
+    machine: Any
+
+    @property
+    def name(self) -> str:
+        """Which run this is, for messages."""
+        return f"seed {self.seed}, {self.case.note}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the guest shut its machine down without an error code."""
+        return self.outcome == "exit" and self.code == 0
+
+    @property
+    def total(self) -> int:
+        """Exits of all counted causes together."""
+        return sum(self.exits.values())
+
+    def word(self, label: str) -> int | None:
+        """The 32-bit word at a label at the end of the run; None if there is no such label."""
+        address = self.program.symbols.get(label)
+        data = None if address is None else self.machine.read_phys(address, 4)
+        return None if data is None else int.from_bytes(data, "little")
+
+
+class Boards:
+    """Makes the machines that submissions run on."""
+
+    def machine(self) -> Any:
+        """A bare machine without firmware."""
+        from toyvm.machine import Machine
+
+        return Machine(ram=RAM, bios="none", pmp=0)
+
+    def vm(self) -> Any:
+        """A virtual machine with the built-in SBI, its kernel in virtual S-mode."""
+        from toyvm.hypervisor import Vm
+
+        return Vm(ram=RAM, bios="sbi")
+
+
+CaseMaker = Callable[[Inputs], Case]
+
+
+class Bench:
+    """The ``vm`` that a lesson's checks are given: a lesson, a submission and the seeds."""
+
+    def __init__(
+        self,
+        lesson: Lesson,
+        program: Program,
+        seeds: Iterable[int] = SEEDS,
+        boards: Boards | None = None,
+        source: str = "start.s",
+    ) -> None:
+        self.lesson, self.program, self.source = lesson, program, source
+        self.seeds = tuple(seeds)
+        self.boards = boards or Boards()
+        self._runs: dict[str, list[Run]] = {}
+        self._guests: dict[str, list[GuestRun]] = {}
+
+    @property
+    def budget_spent(self) -> bool:
+        """Whether a run so far was ended by its budget."""
+        runs = [run.record.outcome for group in self._runs.values() for run in group]
+        guests = [run.outcome for group in self._guests.values() for run in group]
+        return "budget" in runs + guests
+
+    def missing(self, *labels: str) -> list[str]:
+        """The labels that the submission does not define."""
+        return [label for label in labels if label not in self.program.symbols]
+
+    def inputs(self, make: CaseMaker, seed: int) -> Inputs:
+        """The random numbers of a case: the same for every submission."""
+        return Inputs(f"{self.lesson.id}/{make.__name__}/{seed}")
+
+    def attempts(self, *makers: CaseMaker) -> list[Run]:
+        """One run for each maker and seed, whether or not it ended well."""
+        runs: list[Run] = []
+        for make in makers:
+            if make.__name__ not in self._runs:
+                self._runs[make.__name__] = [self._run(make, seed) for seed in self.seeds]
+            runs += self._runs[make.__name__]
+        return runs
+
+    def runs(self, *makers: CaseMaker) -> list[Run]:
+        """The same runs, all of which ended as they should; Blocked otherwise."""
+        return _all_ended(self.attempts(*makers))
+
+    def guest_attempts(self, make: CaseMaker, given: bool = False) -> list[GuestRun]:
+        """One virtual machine's run for each seed: of the submission or of the given kernel."""
+        key = f"{make.__name__}/{given}"
+        if key not in self._guests:
+            program = given_program(self.lesson) if given else self.program
+            self._guests[key] = [self._guest(make, seed, program) for seed in self.seeds]
+        return self._guests[key]
+
+    def guests(self, make: CaseMaker, given: bool = False) -> list[GuestRun]:
+        """The same runs, all of which ended well; Blocked otherwise."""
+        return _all_ended(self.guest_attempts(make, given))
+
+    def _run(self, make: CaseMaker, seed: int) -> Run:
+        inputs = self.inputs(make, seed)
+        case = make(inputs)
+        machine = self.boards.machine()
+        image = bytearray(inputs.randbytes(RAM))
+        known = bytearray(RAM)
+        harness = harness_program()
+        base = inputs.randrange(*HARNESS, 64)
+        parts = [(start, data, True) for start, data in self.program.segments]
+        parts += [(block.address, block.data, block.readable) for block in case.blocks]
+        parts.append((base, harness.segments[0][1], True))
+        for address, data, readable in parts:
+            start = address - RAM_BASE
+            image[start : start + len(data)] = data
+            known[start : start + len(data)] = bytes([readable]) * len(data)
+        machine.write_phys(RAM_BASE, bytes(image))
+        place = {name: base + at - harness.entry for name, at in harness.symbols.items()}
+        registers = {number: inputs.word() for number in range(1, 32)}
+        registers[SP] = STACK_TOP - inputs.randrange(256) * 16
+        registers[RA] = place["back"]
+        given = {register_number(name): value for name, value in case.registers.items()}
+        for number, value in {**registers, **given}.items():
+            machine.set_x(number, value & MASK)
+        machine.set_csr("mtvec", place["trapped"])
+        machine.set_csr("mepc", self.program.symbols[case.entry])
+        machine.set_csr("mstatus", 0)
+        machine.set_pc(place["enter"])
+        machine.step(1)
+        recorder = Recorder(
+            machine,
+            code=self.program.code,
+            back=place["back"],
+            trap=place["trapped"],
+            insns=self.lesson.insns,
+            known=frozenset({0, RA, SP, *given}),
+            memory=known,
+            base=RAM_BASE,
+        )
+        record = recorder.run()
+        x = [int(value) & MASK for value in machine.x]
+        return Run(case, seed, self.program, record, x, machine)
+
+    def _guest(self, make: CaseMaker, seed: int, program: Program) -> GuestRun:
+        case = make(self.inputs(make, seed))
+        machine = self.boards.vm()
+        machine.load(elf_or_bytes(program))
+        for block in case.blocks:
+            machine.write_phys(block.address, block.data)
+        for label, value in case.words.items():
+            if label in program.symbols:
+                machine.write_phys(program.symbols[label], value.to_bytes(4, "little"))
+        stop = machine.run(self.lesson.insns)
+        console = bytes(machine.console_output[:CONSOLE_BYTES])
+        return GuestRun(
+            case, seed, program, stop.reason, int(stop.code or 0), str(stop.detail or ""),
+            console, exits.counted(machine.ledger), machine,
+        )  # fmt: skip
+
+
+def _all_ended(runs: list[Any]) -> list[Any]:
+    for run in runs:
+        if not run.ended:
+            raise Blocked(f"not judged: a run did not end ({run.name})")
+    return runs

@@ -1,0 +1,1 @@
+"""Labs: files that describe several guests, their disks and their network, and running them."""

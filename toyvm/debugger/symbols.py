@@ -1,0 +1,165 @@
+"""Names for addresses, and lines of source for addresses."""
+
+from __future__ import annotations
+
+import bisect
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from toyvm.ui.text import did_you_mean
+
+from .errors import DebugError
+
+#: An address further than this behind a symbol without size does not belong to it.
+REACH = 1 << 20
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A name for an address. `size` in bytes, 0 if unknown."""
+
+    name: str
+    address: int
+    size: int = 0
+    is_code: bool = True
+
+
+class Symbols:
+    """Looks up names and addresses; when two names share an address, the first one given wins."""
+
+    def __init__(
+        self,
+        symbols: Iterable[Symbol] = (),
+        lines: Mapping[int, tuple[str, int]] | None = None,
+        end: int | None = None,
+    ) -> None:
+        self._by_name: dict[str, Symbol] = {}
+        for symbol in symbols:
+            self._by_name.setdefault(symbol.name, symbol)
+        ordered = sorted(
+            (s for s in self._by_name.values() if s.is_code or s.size), key=lambda s: s.address
+        )
+        self._ordered: list[Symbol] = []
+        for symbol in ordered:
+            if not self._ordered or self._ordered[-1].address != symbol.address:
+                self._ordered.append(symbol)
+        self._addresses = [symbol.address for symbol in self._ordered]
+        self._end = end
+        #: address -> (file, line), for every instruction the assembler knows the source of
+        self.lines = dict(lines or {})
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __iter__(self) -> Iterable[Symbol]:  # type: ignore[override]
+        return iter(sorted(self._by_name.values(), key=lambda s: (s.address, s.name)))
+
+    @property
+    def names(self) -> list[str]:
+        """Every name, sorted."""
+        return sorted(self._by_name)
+
+    def get(self, name: str) -> Symbol | None:
+        """The symbol of that name, or None."""
+        return self._by_name.get(name)
+
+    def address(self, name: str) -> int:
+        """The address of `name`; DebugError with the nearest name otherwise."""
+        symbol = self._by_name.get(name)
+        if symbol is None:
+            raise DebugError(f'No symbol "{name}"{did_you_mean(name, self._by_name)}')
+        return symbol.address
+
+    def covering(self, address: int) -> Symbol | None:
+        """The symbol that `address` lies in or behind, None if there is none near."""
+        index = bisect.bisect_right(self._addresses, address) - 1
+        if index < 0:
+            return None
+        symbol = self._ordered[index]
+        offset = address - symbol.address
+        if offset >= max(symbol.size, REACH if not symbol.size else 0) or (
+            self._end is not None and address >= self._end
+        ):
+            return None
+        return symbol
+
+    def describe(self, address: int) -> str:
+        """`main+12`, `main`, or an empty string."""
+        symbol = self.covering(address)
+        if symbol is None:
+            return ""
+        offset = address - symbol.address
+        return f"{symbol.name}+{offset}" if offset else symbol.name
+
+    def next_after(self, address: int) -> int | None:
+        """The address of the next symbol above `address`."""
+        index = bisect.bisect_right(self._addresses, address)
+        return self._addresses[index] if index < len(self._addresses) else None
+
+    def at_line(self, text: str) -> int | None:
+        """The first address of `file:line`; None if `text` has not that form.
+
+        A line without code stands for the next line of its file that has some, as in gdb.
+        """
+        match = re.fullmatch(r"(.+):([0-9]+)", text)
+        if match is None:
+            return None
+        name, number = match[1], int(match[2])
+        known = {file for file, _ in self.lines.values()}
+        files = {f for f in known if f == name or f.replace("\\", "/").endswith("/" + name)}
+        if not files:
+            near = did_you_mean(name, {f.rsplit("/", 1)[-1] for f in known})
+            raise DebugError(f"No source file named {name}{near}")
+        found = [
+            (line, address)
+            for address, (file, line) in self.lines.items()
+            if file in files and line >= number
+        ]
+        if not found:
+            raise DebugError(f"No code at or after line {number} of {name}")
+        return min(found)[1]
+
+
+def from_elf(data: bytes) -> Symbols:
+    """The symbols of an ELF file's `.symtab`, mapping symbols ($x, $d) left out."""
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    elf = ELFFile(io.BytesIO(data))
+    end = max((s["p_vaddr"] + s["p_memsz"] for s in elf.iter_segments()), default=None)
+    code = {
+        index
+        for index, section in enumerate(elf.iter_sections())
+        if section["sh_flags"] & 4  # SHF_EXECINSTR
+    }
+    allocated = {
+        index
+        for index, section in enumerate(elf.iter_sections())
+        if section["sh_flags"] & 2  # SHF_ALLOC
+    }
+    found: list[tuple[int, Symbol]] = []
+    for section in elf.iter_sections():
+        if not isinstance(section, SymbolTableSection):
+            continue
+        for entry in section.iter_symbols():
+            kind = entry["st_info"]["type"]
+            name = entry.name
+            where = entry["st_shndx"]
+            if not name or name.startswith("$") or kind in ("STT_FILE", "STT_SECTION"):
+                continue
+            if where == "SHN_UNDEF":
+                continue
+            in_memory = where in allocated
+            symbol = Symbol(
+                name,
+                entry["st_value"],
+                entry["st_size"] if in_memory else 0,
+                in_memory and (where in code or kind != "STT_OBJECT"),
+            )
+            # Global names before local ones at the same address.
+            rank = 0 if entry["st_info"]["bind"] == "STB_GLOBAL" else 1
+            found.append((rank, symbol))
+    found.sort(key=lambda item: item[0])
+    return Symbols((symbol for _, symbol in found), end=end)

@@ -1,0 +1,130 @@
+"""The software TLB: 16 contexts of 256 fetch, read and write entries each.
+
+An entry packs the page's virtual address (low 32 bits) and where the page is (high 32 bits): the
+byte offset in `ram` for reads and writes, the first entry of the decoded page for fetches.  The
+low two bits of the compared address must be 0, so that one comparison also checks alignment.
+
+A context belongs to (mode, paging, SUM, MXR, ASID); a change of mode selects another context and
+flushes nothing.  Identity translation is an ordinary context.  Only RAM has entries.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from toyvm.hart import mmu
+from toyvm.hart import state as s
+from toyvm.isa import csr
+from toyvm.jit import kernel
+
+SETS: Final = 256
+FETCH: Final = 0
+READ: Final = SETS
+WRITE: Final = 2 * SETS
+CONTEXT: Final = 3 * SETS
+"""Entries of one context."""
+CONTEXTS: Final = 16
+ENTRIES: Final = CONTEXTS * CONTEXT
+EMPTY: Final = -1
+"""No aligned address has these low 32 bits."""
+_TRANSLATED: Final = 8
+
+
+@kernel
+def _tag(p, mode):
+    """The tag of the context in which `mode` translates; never 0."""
+    if mode == s.MODE_M or p[s.SATP] & csr.SATP_MODE == 0:
+        return np.int64(1) | mode << 1
+    status = p[s.MSTATUS] & (csr.MSTATUS_SUM | csr.MSTATUS_MXR)
+    asid = (p[s.SATP] & csr.SATP_ASID) >> csr.SATP_ASID_SHIFT
+    return np.int64(1) | mode << 1 | _TRANSLATED | (status >> 14) | asid << 6
+
+
+@kernel
+def _find(p, tlb, tag):
+    """First entry of the context with this tag; takes a context if there is none."""
+    for i in range(CONTEXTS):
+        if p[s.CONTEXT_TAGS + i] == tag:
+            return np.int64(i * CONTEXT)
+    i = p[s.NEXT_CONTEXT] & (CONTEXTS - 1)
+    p[s.NEXT_CONTEXT] = i + 1
+    p[s.CONTEXT_TAGS + i] = tag
+    base = np.int64(i * CONTEXT)
+    for entry in range(base, base + CONTEXT):
+        tlb[entry] = EMPTY
+    return base
+
+
+@kernel
+def select(p, tlb):
+    """Point FETCH_BASE and DATA_BASE at the contexts of the current mode and status."""
+    p[s.DATA_BASE] = _find(p, tlb, _tag(p, mmu.data_mode(p)))
+    tag = _tag(p, p[s.MODE])
+    p[s.FETCH_BASE] = _find(p, tlb, tag)
+    if p[s.CONTEXT_TAGS + p[s.DATA_BASE] // CONTEXT] != _tag(p, mmu.data_mode(p)):
+        # Finding the second has evicted the first.
+        p[s.DATA_BASE] = _find(p, tlb, _tag(p, mmu.data_mode(p)))
+
+
+@kernel
+def flush_all(p, tlb):
+    """Forget every translation, identity included (PMP, watchpoints, decoded pages)."""
+    for i in range(CONTEXTS):
+        if p[s.CONTEXT_TAGS + i] != 0:
+            p[s.CONTEXT_TAGS + i] = 0
+            for entry in range(i * CONTEXT, (i + 1) * CONTEXT):
+                tlb[entry] = EMPTY
+    p[s.SUPERPAGES] = 0
+
+
+@kernel
+def flush_translations(p, tlb):
+    """Forget what page tables said; identity contexts stay."""
+    for i in range(CONTEXTS):
+        if p[s.CONTEXT_TAGS + i] & _TRANSLATED:
+            p[s.CONTEXT_TAGS + i] = 0
+            for entry in range(i * CONTEXT, (i + 1) * CONTEXT):
+                tlb[entry] = EMPTY
+    p[s.SUPERPAGES] = 0
+
+
+@kernel
+def flush_asid(p, tlb):
+    """Forget what is cached under the ASID that satp now names."""
+    asid = (p[s.SATP] & csr.SATP_ASID) >> csr.SATP_ASID_SHIFT
+    for i in range(CONTEXTS):
+        tag = p[s.CONTEXT_TAGS + i]
+        if tag & _TRANSLATED and tag >> 6 == asid:
+            p[s.CONTEXT_TAGS + i] = 0
+            for entry in range(i * CONTEXT, (i + 1) * CONTEXT):
+                tlb[entry] = EMPTY
+
+
+@kernel
+def flush_address(p, tlb, va):
+    """sfence.vma of one address in every ASID: more than asked for is always allowed."""
+    if p[s.SUPERPAGES]:
+        # Pieces of a megapage lie in many sets.
+        flush_translations(p, tlb)
+        return
+    entry = (va >> 12) & (SETS - 1)
+    for i in range(3 * CONTEXTS):
+        tlb[i * SETS + entry] = EMPTY
+
+
+@kernel
+def drop_writes(tlb, ram_page):
+    """Withdraw write entries that lead to a page of `ram`: it now holds decoded words."""
+    for i in range(CONTEXTS):
+        base = i * CONTEXT + WRITE
+        for entry in range(base, base + SETS):
+            if tlb[entry] != EMPTY and (tlb[entry] >> 32) >> 12 == ram_page:
+                tlb[entry] = EMPTY
+
+
+@kernel
+def put(tlb, base, va, where):
+    """Enter a translation: `base` is a context plus FETCH, READ or WRITE."""
+    tlb[base + ((va >> 12) & (SETS - 1))] = (where << 32) | (va & 0xFFFF_F000)

@@ -1,0 +1,237 @@
+"""The one door to Numba.
+
+`kernel` is the only compiler decorator of the project.  Kernels are compiled when they are
+first called and cached on disk in a folder named after a hash of every kernel source and of
+Numba's version: Numba itself only looks at a function's own file, so an edited constant in an
+imported module would otherwise return stale results.
+
+With NUMBA_DISABLE_JIT=1 the same kernels run as plain Python; with NUMBA_BOUNDSCHECK=1 every
+array access is checked.  The raw loads and stores below are then ordinary indexing as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform as _host
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+#: Folders and files whose text decides what compiled code does.
+_SOURCES = (
+    "jit.py",
+    "platform.py",
+    *(f"isa/{name}.py" for name in ("op", "insn", "table", "csr", "sv32", "causes")),
+    *(f"isa/{name}.py" for name in ("rv32i", "rv32m", "rv32a", "zicsr", "priv")),
+    "hart",
+    *(f"hypervisor/{name}.py" for name in ("vcpu", "emulate", "shadow", "reflect", "mmio")),
+)
+
+
+def source_hash() -> str:
+    """First 16 hex digits of a SHA-256 over all sources that kernels are made of."""
+    root = Path(__file__).resolve().parent
+    digest = hashlib.sha256()
+    for name in _SOURCES:
+        path = root / name
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        for file in filter(Path.is_file, files):
+            digest.update(file.name.encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_root() -> Path:
+    """The user's cache folder of toyvm; TOYVM_CACHE_DIR overrides it."""
+    override = os.environ.get("TOYVM_CACHE_DIR")
+    return Path(override) if override else Path(platformdirs.user_cache_dir("toyvm", "toyvm"))
+
+
+def _cache_dir(numba_version: str) -> Path:
+    flags = "".join(
+        letter
+        for letter, name in (("b", "NUMBA_BOUNDSCHECK"), ("d", "NUMBA_DISABLE_JIT"))
+        if os.environ.get(name, "0") not in ("", "0")
+    )
+    python = f"py{sys.version_info[0]}{sys.version_info[1]}"
+    name = f"{source_hash()}-numba{numba_version}-{python}-{_host.machine()}{flags and '-' + flags}"
+    return cache_root() / "kernels" / name
+
+
+def _import_numba() -> tuple[Any, Path]:
+    import numba
+
+    directory = _cache_dir(numba.__version__)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe = directory / f".write-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        # A read-only home folder: kernels are then compiled anew in each process.
+        return numba, Path()
+    numba.config.CACHE_DIR = str(directory)
+    return numba, directory
+
+
+numba, CACHE_DIR = _import_numba()
+#: False under NUMBA_DISABLE_JIT=1: kernels are then plain Python.
+COMPILED: bool = not numba.config.DISABLE_JIT
+BOUNDSCHECK: bool = bool(numba.config.BOUNDSCHECK)
+_CACHED = CACHE_DIR != Path()
+
+#: Every kernel of the project, in the order in which the modules define them.
+KERNELS: list[Any] = []
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` with Numba when it is first called (cached, without the GIL).
+
+    Kernels never raise, never allocate and never call back into Python; they return status
+    codes.  Division by zero is the kernel's own business (error_model "numpy").
+    """
+    compiled = numba.njit(cache=_CACHED, nogil=True, error_model="numpy")(function)
+    KERNELS.append(compiled)
+    return compiled
+
+
+if COMPILED and not BOUNDSCHECK:
+    from llvmlite import ir
+    from numba.core import cgutils, types
+    from numba.extending import intrinsic
+
+    def _raw(bits: int, store: bool) -> Any:
+        """An unaligned little-endian access of `bits` bits at byte offset `offset` of `ram`.
+
+        Plain indexing needs four byte accesses and their shifts.  The offset is not checked
+        here: callers take it from a TLB entry or from a bounds-checked frame map.
+        """
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            array = context.make_array(sig.args[0])(context, builder, args[0])
+            base = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+            address = builder.gep(base, [args[1]])
+            pointer = builder.bitcast(address, ir.IntType(bits).as_pointer())
+            if store:
+                value = args[2] if bits == 64 else builder.trunc(args[2], ir.IntType(bits))
+                builder.store(value, pointer, align=1)
+                return context.get_dummy_value()
+            value = builder.load(pointer, align=1)
+            return value if bits == 64 else builder.zext(value, ir.IntType(64))
+
+        if store:
+
+            def typer(typingctx: Any, ram: Any, offset: Any, value: Any) -> Any:
+                return types.void(ram, types.int64, types.int64), generate
+
+        else:
+
+            def typer(typingctx: Any, ram: Any, offset: Any) -> Any:  # type: ignore[misc]
+                return types.int64(ram, types.int64), generate
+
+        return intrinsic(typer)
+
+    assert cgutils is not None
+    load8, load16, load32 = _raw(8, False), _raw(16, False), _raw(32, False)
+    store8, store16, store32 = _raw(8, True), _raw(16, True), _raw(32, True)
+else:
+    import numpy as np
+
+    @kernel
+    def load8(ram, offset):
+        """The byte at `offset` of `ram` (uint8 array), as int64."""
+        return np.int64(ram[offset])
+
+    @kernel
+    def load16(ram, offset):
+        """The little-endian half-word at byte `offset` of `ram`, as int64."""
+        return np.int64(ram[offset]) | np.int64(ram[offset + 1]) << 8
+
+    @kernel
+    def load32(ram, offset):
+        """The little-endian word at byte `offset` of `ram`, as int64."""
+        return (
+            np.int64(ram[offset])
+            | np.int64(ram[offset + 1]) << 8
+            | np.int64(ram[offset + 2]) << 16
+            | np.int64(ram[offset + 3]) << 24
+        )
+
+    @kernel
+    def store8(ram, offset, value):
+        """Write the low byte of `value` at `offset` of `ram`."""
+        ram[offset] = np.uint8(value & 255)
+
+    @kernel
+    def store16(ram, offset, value):
+        """Write the low half-word of `value` at byte `offset` of `ram`."""
+        ram[offset] = np.uint8(value & 255)
+        ram[offset + 1] = np.uint8((value >> 8) & 255)
+
+    @kernel
+    def store32(ram, offset, value):
+        """Write the low word of `value` at byte `offset` of `ram`."""
+        ram[offset] = np.uint8(value & 255)
+        ram[offset + 1] = np.uint8((value >> 8) & 255)
+        ram[offset + 2] = np.uint8((value >> 16) & 255)
+        ram[offset + 3] = np.uint8((value >> 24) & 255)
+
+
+class CompileWatch:
+    """Counts kernels as Numba finishes them, to feed a progress display."""
+
+    def __init__(self, report: Callable[[str, int, int], None], total: int) -> None:
+        self.report = report
+        self.total = total
+        self.done = 0
+        self.started = time.monotonic()
+
+    def on_start(self, event: Any) -> None:
+        self.report(event.data["dispatcher"].py_func.__name__, self.done, self.total)
+
+    def on_end(self, event: Any) -> None:
+        self.done += 1
+        self.report(event.data["dispatcher"].py_func.__name__, self.done, self.total)
+
+
+def is_warm(name: str = "ready") -> bool:
+    """True if the kernels named `name` were compiled and cached by an earlier process."""
+    return not COMPILED or (_CACHED and (CACHE_DIR / f"{name}.warm").exists())
+
+
+def mark_warm(name: str = "ready") -> None:
+    """Record that the kernels named `name` are in the cache."""
+    if COMPILED and _CACHED:
+        (CACHE_DIR / f"{name}.warm").touch()
+
+
+def compile_with_progress(
+    start: Callable[[], None], report: Callable[[str, int, int], None], total: int
+) -> float:
+    """Call `start`, which makes Numba compile, and report each kernel; seconds taken.
+
+    `report(kernel name, kernels done, kernels in all)` is called from this thread.
+    """
+    began = time.monotonic()
+    if not COMPILED:
+        start()
+        return time.monotonic() - began
+    from numba.core import event
+
+    watch = CompileWatch(report, total)
+
+    class Listener(event.Listener):  # type: ignore[misc]
+        def on_start(self, event: Any) -> None:
+            watch.on_start(event)
+
+        def on_end(self, event: Any) -> None:
+            watch.on_end(event)
+
+    with event.install_listener("numba:compile", Listener()):
+        start()
+    return time.monotonic() - began
