@@ -193,13 +193,7 @@ class _Parser:
             at, end = self.start, self.start + len(op)
             self.advance()
             right = self.binary(rank + 1)
-            if isinstance(left, int) and isinstance(right, int):
-                try:
-                    left = compute(op, left, right)
-                except ArithmeticError as error:
-                    raise self.fail(str(error), at, end) from None
-            else:
-                left = Binary(op, left, right)
+            left = self.fold(op, left, right, at, end)
         self.depth -= 1
         return left
 
@@ -214,8 +208,25 @@ class _Parser:
         for sign in reversed(signs):
             if sign == "+":
                 continue
-            tree = compute_unary(sign, tree) if isinstance(tree, int) else Unary(sign, tree)
+            if isinstance(tree, int) and (sign != "~" or ~tree >= -(1 << 31)):
+                tree = compute_unary(sign, tree)
+            else:
+                tree = Unary(sign, tree)
         return tree
+
+    def fold(self, op: str, left: Expr, right: Expr, at: int, end: int) -> Expr:
+        """The value of ``left op right`` if both are numbers, else the tree.
+
+        Results that 64-bit arithmetic filled with high bits keep their operator, so that who
+        wants 32 bits can tell them from a number written too large.
+        """
+        if not (isinstance(left, int) and isinstance(right, int)):
+            return Binary(op, left, right)
+        try:
+            value = compute(op, left, right)
+        except ArithmeticError as error:
+            raise self.fail(str(error), at, end) from None
+        return value if op != ">>" or value < 1 << 32 else Binary(op, left, right)
 
     def primary(self) -> Expr:
         kind, token = self.kind, self.token

@@ -136,7 +136,10 @@ def stripped(text: str, start: int) -> Span:
 
 
 def split_operands(text: str, start: int = 0) -> list[Span]:
-    """Operands: cut at commas outside quotes and parentheses.  No text gives no operands."""
+    """Operands: cut at commas outside quotes and parentheses, blanks kept.
+
+    No text gives no operands.
+    """
     if not text.strip():
         return []
     out: list[Span] = []
@@ -152,10 +155,10 @@ def split_operands(text: str, start: int = 0) -> list[Span]:
         elif char == ")":
             depth = max(0, depth - 1)
         elif char == "," and depth == 0:
-            out.append(stripped(text[begin:at], start + begin))
+            out.append(Span(text[begin:at], start + begin))
             begin = at + 1
         at += 1
-    out.append(stripped(text[begin:], start + begin))
+    out.append(Span(text[begin:], start + begin))
     return out
 
 

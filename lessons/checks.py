@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from toyvm.isa.causes import CAUSE_BREAKPOINT, cause_title
 
+from . import exits
 from .record import Access, Breach, register_name
-from .runner import Bench, Blocked, CaseMaker, GuestRun, Run
+from .runner import Bench, Block, Blocked, CaseMaker, GuestRun, Run
 
 __all__ = ["Bench", "Blocked", "Fail"]
 
@@ -34,6 +35,16 @@ class Fail(Exception):
 def hexed(value: int) -> str:
     """A register value as messages show it."""
     return f"{value:#x}" if value < 10 else f"{value:#x} ({value})"
+
+
+def after(vm: Bench, *tests: Callable[[Bench], None]) -> None:
+    """Judges nothing before these checks pass: a limit says nothing about a wrong result."""
+    for test in tests:
+        try:
+            test(vm)
+        except Fail:
+            name = test.__name__.removeprefix("test_")
+            raise Blocked(f"not judged before the check '{name}' passes") from None
 
 
 # -- the end of a run -----------------------------------------------------------------------------
@@ -128,6 +139,11 @@ def _breach(vm: Bench, makers: tuple[CaseMaker, ...], kinds: tuple[str, ...]) ->
             raise Blocked(f"not judged: the run ended at a breach of another rule ({run.name})")
 
 
+def _calls_made(vm: Bench, makers: tuple[CaseMaker, ...]) -> None:
+    if all(run.record.depth == 1 for run in vm.attempts(*makers)):
+        raise Blocked("not judged: the program makes no call")
+
+
 def defined(vm: Bench, *makers: CaseMaker) -> None:
     """No register is used before the program gave it a value."""
     _breach(vm, makers, ("defined",))
@@ -136,21 +152,25 @@ def defined(vm: Bench, *makers: CaseMaker) -> None:
 def temporaries(vm: Bench, *makers: CaseMaker) -> None:
     """No t or a register is counted on after a call."""
     _breach(vm, makers, ("temps",))
+    _calls_made(vm, makers)
 
 
 def saved_registers(vm: Bench, *makers: CaseMaker) -> None:
     """s0 to s11 are at every return what they were at the call."""
     _breach(vm, makers, ("saved",))
+    _calls_made(vm, makers)
 
 
 def stack_pointer(vm: Bench, *makers: CaseMaker) -> None:
     """sp is at every return what it was at the call, and aligned at every call."""
     _breach(vm, makers, ("sp", "align"))
+    _calls_made(vm, makers)
 
 
 def returns(vm: Bench, *makers: CaseMaker) -> None:
     """Every ret goes to the instruction after its call."""
     _breach(vm, makers, ("returns",))
+    _calls_made(vm, makers)
 
 
 def _say_defined(run: Run, breach: Breach) -> Fail:
@@ -184,10 +204,14 @@ def _say_saved(run: Run, breach: Breach) -> Fail:
         f"{name} is {breach.got:#x} at the return and was {breach.want:#x} at the call"
         f" ({run.name})",
         f"{name} with the value it had at the call",
-        where=f"return at {run.program.where(breach.pc)}, call at {run.program.where(breach.other)}"
-        + _written(run, breach.register),
+        where=_return_and_call(run, breach) + _written(run, breach.register),
         page="calling-convention",
     )
+
+
+def _return_and_call(run: Run, breach: Breach) -> str:
+    call = run.program.where(breach.other)
+    return f"return at {run.program.where(breach.pc)}, call at {call}"
 
 
 def _written(run: Run, register: int) -> str:
@@ -201,7 +225,7 @@ def _say_sp(run: Run, breach: Breach) -> Fail:
     return Fail(
         f"sp is {abs(offset)} bytes {side} its value at the call ({run.name})",
         "sp with the value it had at the call, on every way out",
-        where=f"return at {run.program.where(breach.pc)}, call at {run.program.where(breach.other)}",
+        where=_return_and_call(run, breach),
         page="calling-convention",
     )
 
@@ -315,3 +339,96 @@ def at_most(run: Run, count: int, limit: int, what: str, where: str = "") -> Non
     """A count (instructions, bytes, exits) stays within its limit."""
     if count > limit:
         raise Fail(f"{count} {what} ({run.name})", f"at most {limit}", where=where, page="budget")
+
+
+def at_least(run: Run, count: int, limit: int, what: str) -> None:
+    """A count reaches its limit."""
+    if count < limit:
+        raise Fail(f"{count} {what} ({run.name})", f"at least {limit}", page="result")
+
+
+def stored(run: Run, got: int, want: int, what: str, block: Block) -> None:
+    """The number in memory at ``block`` is ``want``; ``what`` says in words what that is."""
+    if got == want:
+        return
+    pcs = [a.pc for a in run.record.stores if a.address in range(*_ends(block))]
+    raise Fail(
+        f"the {block.name} in memory is {hexed(got)} ({run.name})"
+        if pcs
+        else f"nothing was stored at the {block.name} ({run.name})",
+        f"{hexed(want)}, {what}",
+        where=f"last stored at {run.program.where(pcs[-1])}" if pcs else "",
+        page="result",
+    )
+
+
+def _ends(block: Block) -> tuple[int, int]:
+    return block.address, block.address + len(block.data)
+
+
+# -- guests in virtual machines -------------------------------------------------------------------
+
+
+def prediction(vm: Bench, run: GuestRun, cause: str, each: int, once: int, n: int) -> None:
+    """``each`` * n + ``once`` is what the ledger of the given kernel counts for ``cause``."""
+    name = exits.title(cause)
+    where = "the words at the label 'predict'"
+    if each < 0 or once < 0:
+        raise Fail(
+            f"no prediction of the exits for {name}",
+            "two numbers from 0 on: in each round, once in the run",
+            where=where,
+            page="exits",
+        )
+    counted = run.exits[cause]
+    if each * n + once != counted:
+        raise Fail(
+            f"{each} * {n} + {once} = {each * n + once} exits for {name} predicted;"
+            f" the ledger counts {counted} ({run.name})",
+            "a prediction that fits the given kernel for every n",
+            where=where,
+            page="exits",
+        )
+
+
+def console(vm: Bench, run: GuestRun, want: bytes) -> None:
+    """The guest printed exactly these bytes."""
+    got = run.console
+    if got == want:
+        return
+    same = next((i for i, (a, b) in enumerate(zip(got, want, strict=False)) if a != b), None)
+    at = min(len(got), len(want)) if same is None else same
+    raise Fail(
+        f"{len(got)} bytes on the console, {_around(got, at)} ({run.name})",
+        f"{len(want)} bytes, {_around(want, at)}",
+        page="result",
+    )
+
+
+def _around(data: bytes, at: int) -> str:
+    part = data[at : at + 8]
+    text = "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02x}" for b in part)
+    return f"from byte {at} on '{text}'" if part else f"nothing from byte {at} on"
+
+
+def guest_word(vm: Bench, run: GuestRun, label: str, want: int, what: str) -> None:
+    """The word at ``label`` is ``want`` when the guest has ended."""
+    got = run.word(label)
+    if got != want:
+        found = "not readable" if got is None else hexed(got)
+        raise Fail(
+            f"the word at '{label}' is {found} ({run.name})",
+            f"{hexed(want)}, {what}",
+            page="result",
+        )
+
+
+def fewer_exits(vm: Bench, run: GuestRun, given: GuestRun, factor: int) -> None:
+    """At most 1/``factor`` of the given kernel's exits remain."""
+    if run.total * factor > given.total:
+        counts = ", ".join(f"{exits.title(c)} {n}" for c, n in run.exits.items() if n)
+        raise Fail(
+            f"{run.total} exits: {counts} ({run.name})",
+            f"at most {given.total // factor}; the given kernel takes {given.total}",
+            page="exits",
+        )

@@ -24,12 +24,17 @@ RAM = 1 << 20
 """Bytes of RAM of the machine that a submission runs on."""
 PROGRAM_END = RAM_BASE + 0x4_0000
 DATA = (RAM_BASE + 0x4_0000, RAM_BASE + 0xB_0000)
+STACK_LOW = DATA[1]
 STACK_TOP = RAM_BASE + 0xF_0000
+"""The stack grows from at most STACK_TOP down to STACK_LOW; its bytes hold no values at first."""
 HARNESS = (RAM_BASE + 0xF_4000, RAM_BASE + 0xF_C000)
 GAP = 64
 """Bytes at least between two blocks of a case: a near miss hits none of them."""
 CONSOLE_BYTES = 64 << 10
 """Bytes of console output that a guest's run may make."""
+MAX_SOURCE = 256 << 10
+MAX_STATEMENTS = 100_000
+"""Bytes and statements (macros expanded) of a submission."""
 SEEDS = (1, 2, 3)
 """The seeds of a student's own runs."""
 
@@ -44,8 +49,12 @@ class Blocked(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """An assembled source: bytes by address, instruction addresses, labels and source lines."""
+    """An assembled source: bytes by address, instruction addresses, labels and source lines.
 
+    ``image`` is what Machine.load takes.
+    """
+
+    image: Any
     entry: int
     symbols: dict[str, int]
     segments: tuple[tuple[int, bytes], ...]
@@ -277,7 +286,8 @@ class Bench:
         case = make(inputs)
         machine = self.boards.machine()
         image = bytearray(inputs.randbytes(RAM))
-        known = bytearray(RAM)
+        known = bytearray(b"\1" * RAM)
+        known[STACK_LOW - RAM_BASE :] = bytes(RAM_BASE + RAM - STACK_LOW)
         harness = harness_program()
         base = inputs.randrange(*HARNESS, 64)
         parts = [(start, data, True) for start, data in self.program.segments]
@@ -317,7 +327,7 @@ class Bench:
     def _guest(self, make: CaseMaker, seed: int, program: Program) -> GuestRun:
         case = make(self.inputs(make, seed))
         machine = self.boards.vm()
-        machine.load(elf_or_bytes(program))
+        machine.load(program.image)
         for block in case.blocks:
             machine.write_phys(block.address, block.data)
         for label, value in case.words.items():
@@ -336,3 +346,40 @@ def _all_ended(runs: list[Any]) -> list[Any]:
         if not run.ended:
             raise Blocked(f"not judged: a run did not end ({run.name})")
     return runs
+
+
+def assemble_file(source: Path) -> Program:
+    """Assemble a submission; SubmissionError says why there is no program to run."""
+    from assembler import AssemblyError, Limits, assemble
+
+    limits = Limits(
+        statements=MAX_STATEMENTS,
+        source_bytes=MAX_SOURCE,
+        image_bytes=PROGRAM_END - RAM_BASE,
+        expansion_bytes=16 * MAX_SOURCE,
+    )
+    try:
+        image = assemble([source], jail=source.parent, limits=limits)
+    except AssemblyError as error:
+        raise SubmissionError(error.render()) from None
+    program = program_of(image)
+    for start, data in program.segments:
+        if start < RAM_BASE or start + len(data) > PROGRAM_END:
+            raise SubmissionError(
+                f"{source}: {len(data)} bytes at {start:#x} do not fit: expected a program"
+                f" between {RAM_BASE:#x} and {PROGRAM_END:#x}"
+            )
+    return program
+
+
+@cache
+def harness_program() -> Program:
+    """The grader's own code around a submission."""
+    from assembler import assemble
+
+    return program_of(assemble([course_folder() / "harness.s"]))
+
+
+def given_program(lesson: Lesson) -> Program:
+    """The lesson's start file as a program."""
+    return assemble_file(lesson.start)

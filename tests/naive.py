@@ -90,11 +90,13 @@ class NaiveHart(CsrFile, MemorySystem):
         self.reservation: int | None = None
         self.stores: list[tuple[int, int, int]] = []
         self.csr_writes: list[int] = []
+        self.pieces: list[tuple[int, int]] = []
         self.next_pc = 0
         self.retires = True
         self.waits = False
         self.stuck = False  # in a wfi that nothing can end
         self.last_pc = 0
+        self.last_mode = M
         self.last_word: int | None = None
         self.last_cause: int | None = None
         self.last_tval = 0
@@ -150,16 +152,21 @@ class NaiveHart(CsrFile, MemorySystem):
 
     # ---- one step ----------------------------------------------------------------
 
-    def step(self) -> None:
-        """One retired instruction, or one trap or interrupt delivered."""
+    def step(self, late: int = 0) -> None:
+        """One retired instruction, or one trap or interrupt delivered.
+
+        The interrupts in the bit mask ``late`` are not taken in this step: a
+        comparison uses it where the other side is allowed to be late.
+        """
         self.stores.clear()
         self.csr_writes.clear()
         self.waits = False
         self.retires = False
         self.last_pc = pc = self.pc
+        self.last_mode = self.mode
         self.last_word = None
         self.last_cause = None
-        cause = self.interrupt_to_take()
+        cause = self.interrupt_to_take(late)
         if cause is not None:
             self.take_trap(INTERRUPT | cause, 0)
         else:
@@ -220,9 +227,9 @@ class NaiveHart(CsrFile, MemorySystem):
 
     # ---- traps (privileged manual, 3.1.6 to 3.1.9) -----------------------------------
 
-    def interrupt_to_take(self) -> int | None:
+    def interrupt_to_take(self, late: int = 0) -> int | None:
         """Number of the interrupt to take before the next instruction."""
-        pending = self.mip() & self.mie
+        pending = self.mip() & self.mie & ~late
         if not pending:
             return None
         for_m = pending & ~self.mideleg

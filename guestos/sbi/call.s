@@ -20,14 +20,13 @@ sbi_call:
     prologue 1
     mv   s0, a0
     lw   t0, FRAME_A7(a0)
-    li   t1, SBI_LEGACY_SHUTDOWN
-    bgtu t0, t1, 1f
+    li   t1, SBI_EXT_BASE
+    bgeu t0, t1, 1f              # below are the legacy extensions
     call legacy_call
     sw   a0, FRAME_A0(s0)
     epilogue 1
 
-1:  li   t1, SBI_EXT_BASE
-    bne  t0, t1, 2f
+1:  bne  t0, t1, 2f
     call base_call
     j    9f
 2:  li   t1, SBI_EXT_TIME

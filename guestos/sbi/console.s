@@ -36,34 +36,31 @@ write_byte:
     li   a1, 0
     epilogue 0
 
-# take_range: the kernel's buffer, checked.  RAM's end is not known here: memory that is not
-# there faults, which write and read expect.
-# In: a0 trap frame.  Out: a0 = 0 if bad, else a1 start, a2 end.  Clobbers: t0.
+# take_range: the kernel's buffer, checked to its last byte.  RAM's end is not known here: memory
+# that is not there faults, which goes to bad_address from now on until moved.  mepc and mstatus,
+# which such a fault overwrites, are in the trap frame.
+# In: a0 trap frame.  Out: s0 and s2 start, s1 end; or not at all.  Clobbers: t0.
 take_range:
+    la   t0, bad_address
+    csrw mtvec, t0
     lw   t0, FRAME_A2(a0)        # upper word of the address
-    lw   a1, FRAME_A1(a0)
-    lw   a2, FRAME_A0(a0)
-    bnez t0, 1f
+    lw   s0, FRAME_A1(a0)
+    lw   s1, FRAME_A0(a0)
+    mv   s2, s0
+    beqz s1, 1f
+    bnez t0, bad_address
     li   t0, FIRMWARE_END
-    bltu a1, t0, 1f              # devices, or the firmware's own memory
-    add  a2, a2, a1
-    bltu a2, a1, 1f              # wraps around
-    li   a0, 1
+    bltu s0, t0, bad_address     # devices, or the firmware's own memory
+    add  s1, s1, s0
+    bltu s1, s0, bad_address     # wraps around
+    lbu  t0, -1(s1)
     ret
-1:  li   a0, 0
+1:  mv   s1, s0
     ret
 
-# While write and read touch the kernel's buffer, a fault comes to bad_address.
-# mepc and mstatus, which it overwrites, are in the trap frame.
 write:
     prologue 3
     call take_range
-    beqz a0, refuse
-    mv   s0, a1
-    mv   s1, a2
-    mv   s2, a1
-    la   t0, bad_address
-    csrw mtvec, t0
 1:  bgeu s0, s1, moved
     lbu  a0, 0(s0)
     call uart_putc
@@ -73,12 +70,6 @@ write:
 read:
     prologue 3
     call take_range
-    beqz a0, refuse
-    mv   s0, a1
-    mv   s1, a2
-    mv   s2, a1
-    la   t0, bad_address
-    csrw mtvec, t0
 1:  bgeu s0, s1, moved
     call uart_getc
     bltz a0, moved               # nothing more has come
@@ -97,7 +88,6 @@ moved:
 bad_address:
     la   t0, trap_entry
     csrw mtvec, t0
-refuse:
     li   a0, SBI_ERR_INVALID_PARAM
     li   a1, 0
     epilogue 3

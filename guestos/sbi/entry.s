@@ -13,7 +13,7 @@
 # are not calls on to the kernel, as OpenSBI does.
 .equ DELEGATED_EXCEPTIONS, (1 << CAUSE_INSN_MISALIGNED) | (1 << CAUSE_BREAKPOINT) | (1 << CAUSE_ECALL_U) | (1 << CAUSE_INSN_PAGE_FAULT) | (1 << CAUSE_LOAD_PAGE_FAULT) | (1 << CAUSE_STORE_PAGE_FAULT)
 .equ DELEGATED_INTERRUPTS, MIP_SSIP | MIP_STIP | MIP_SEIP
-.equ COUNTERS, COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR
+.equ COUNTERS, MCOUNTEREN_CY | MCOUNTEREN_TM | MCOUNTEREN_IR
 
 # PMP entry 0 closes the firmware's memory to S and U, entry 1 opens everything else.
 .equ PMP_FIRMWARE, (RAM_BASE >> 2) | ((FIRMWARE_BYTES >> 3) - 1)
@@ -59,7 +59,7 @@ _start:
     csrw stvec, s2
     li   t0, MSTATUS_MPP
     csrc mstatus, t0
-    li   t0, (PRV_S << MSTATUS_MPP_SHIFT)
+    li   t0, MSTATUS_MPP_S
     csrs mstatus, t0
     csrw mepc, s2
     mv   a0, s0

@@ -23,7 +23,7 @@ redirect:
     csrr t0, mtval
     csrw stval, t0
     csrr t0, stvec
-    andi t0, t0, ~TVEC_MODE      # exceptions go to the base in either mode
+    andi t0, t0, ~STVEC_MODE     # exceptions go to the base in either mode
     sw   t0, FRAME_EPC(a0)
 
     lw   t0, FRAME_STATUS(a0)
@@ -34,7 +34,7 @@ redirect:
     slli t2, t2, SIE_TO_SPIE
     or   t1, t1, t2
     andi t1, t1, ~MSTATUS_SIE    # SIE = 0
-    li   t2, (PRV_S << MSTATUS_MPP_SHIFT)
+    li   t2, MSTATUS_MPP_S
     and  t0, t0, t2              # the trap came from S, not U
     srli t0, t0, MPP_S_TO_SPP
     or   t1, t1, t0              # SPP

@@ -68,6 +68,7 @@ class MemorySystem:
     pmp_entries: int
     reservation: int | None
     stores: list[tuple[int, int, int]]
+    pieces: list[tuple[int, int]]
 
     # ---- physical memory -------------------------------------------------
 
@@ -217,10 +218,11 @@ class MemorySystem:
 
         A piece outside RAM is allowed only to a whole aligned access.  The
         fault's tval is the address of the first byte in the failing page.
+        After a fault ``self.pieces`` holds what was found before it.
         """
         mode = self.data_mode()
         in_first = min(width, 0x1000 - (va & 0xFFF))
-        pieces = []
+        self.pieces = pieces = []
         for start, count in ((va, in_first), (va + in_first & MASK32, width - in_first)):
             if count:
                 pa = self.translate(start, access, mode)

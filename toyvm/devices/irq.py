@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 IrqLine = Callable[[bool], None]
-"""Sets the level of one line: True asserts it, False deasserts it.  Repeating a level is allowed."""
+"""Sets the level of a line: True asserts it, False deasserts it.  A level may be repeated."""
 
 
 def unwired(level: bool) -> None:

@@ -71,6 +71,7 @@ def find_ram(core, va, width, access):
             p[s.VALUE] = _fault(p, np.int64(mmu.ACCESS_FAULT), access, va)
         else:
             p[s.VALUE] = MMIO
+            p[s.TVAL] = va
         return np.int64(-1)
     return offset
 

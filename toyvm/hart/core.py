@@ -9,7 +9,7 @@ import numpy as np
 from toyvm import platform
 from toyvm.hart import access, csrfile, decode, execute, mmu, ops, tlb
 from toyvm.hart import state as s
-from toyvm.isa import csr
+from toyvm.isa import csr, sv32
 
 DECODE_SLOTS: Final = 192
 """Pages of decoded words a hart keeps (8,200 bytes each, touched when used)."""
@@ -110,46 +110,30 @@ class Hart:
         decode.forget_slots(self.p, core.dec, core.slots)
         tlb.flush_all(self.p, core.tlb)
 
-    def translate(self, va: int, kind: int = mmu.LOAD) -> int:
-        """Physical address of `va` without side effects; negative if the access would fault.
 
-        Works on a copy: A and D bits and MPRV stay as they are.
-        """
-        core = self.core
-        record = self.p.copy()
-        mode = mmu.data_mode(record)
-        if mode == s.MODE_M or not int(record[s.SATP]) & csr.SATP_MODE:
-            return va
-        return peek_sv32(record, core.fmap, core.ram, va, kind, int(mode))
+def peek(record: np.ndarray, fmap: np.ndarray, ram: np.ndarray, va: int) -> int:
+    """Physical address that a load from `va` would reach by `record`, without side effects.
+
+    Negative if it would fault.  A debugger's view: A and D bits stay, PMP is not asked.
+    """
+    mode = int(mmu.data_mode(record))
+    if mode == s.MODE_M or not int(record[s.SATP]) & csr.SATP_MODE:
+        return va
+    return _walk_read_only(record, fmap, ram, va)
 
 
-def peek_sv32(
-    record: np.ndarray, fmap: np.ndarray, ram: np.ndarray, va: int, kind: int, mode: int
-) -> int:
-    """`mmu.walk_sv32` that writes nothing: for debuggers.  Negative if the access would fault."""
-    walk_ram = ram
-    no_slots = np.full(1, -1, dtype=np.int32)
-    touched: list[tuple[int, int]] = []
+def _walk_read_only(record: np.ndarray, fmap: np.ndarray, ram: np.ndarray, va: int) -> int:
+    """Sv32 without permissions: where `va` is mapped to, negative if it is not."""
     table = (int(record[s.SATP]) & csr.SATP_PPN) << 12
     for shift in (22, 12):
-        pte_pa = table + ((va >> shift) & 1023) * 4
-        offset = int(mmu.frame_offset(fmap, np.int64(pte_pa)))
+        offset = int(mmu.frame_offset(fmap, np.int64(table + ((va >> shift) & 1023) * 4)))
         if offset < 0:
-            break
-        pte = int.from_bytes(walk_ram[offset : offset + 4].tobytes(), "little")
-        touched.append((offset, pte))
-        table = (pte >> 10) << 12
-        if pte & 0b1110:
-            break
-    # Every touched table is within the first bytes of RAM the walk itself would write: put the
-    # words back afterwards.
-    slots = np.full(max(1, len(ram) >> 12), -1, dtype=np.int32) if touched else no_slots
-    dec = np.zeros(1, dtype=np.int64)
-    result = int(
-        mmu.walk_sv32(
-            record, fmap, dec, slots, ram, np.int64(va), np.int64(kind), np.int64(mode)
-        )
-    )
-    for offset, pte in touched:
-        ram[offset : offset + 4] = np.frombuffer(pte.to_bytes(4, "little"), dtype=np.uint8)
-    return result
+            return mmu.ACCESS_FAULT
+        pte = int.from_bytes(ram[offset : offset + 4].tobytes(), "little")
+        if not pte & sv32.PTE_V:
+            return mmu.PAGE_FAULT
+        table = (pte >> sv32.PTE_PPN_SHIFT) << 12
+        if pte & (sv32.PTE_R | sv32.PTE_W | sv32.PTE_X):
+            inside = (1 << shift) - 1
+            return (table & ~inside) | (va & inside)
+    return mmu.PAGE_FAULT

@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*")
 """An operand name inside a syntax."""
 
 _MEMORY = re.compile(r"(?P<offset>.*?)\(\s*(?P<base>\w+)\s*\)$", re.DOTALL)
-_BASES = frozenset(NUMBERS) | {"rs1", "rs2", "rd"}
+_BASES = frozenset(NUMBERS) | {"rs1", "rs2", "rd", "rt"}
 
 
 def split_operands(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -15,8 +16,8 @@ _MIB: Final = 1 << 20
 class RawDisk:
     """A disk in a file of the host.
 
-    Raises DiskError, with advice, if the file is missing, is not a regular file, may not be opened,
-    is empty, or is not a whole number of sectors.  Data is handed to the host at once (no buffer
+    Raises DiskError, with advice, if the file is missing, is no file, may not be opened, is empty,
+    or is not a whole number of sectors.  Data is handed to the host at once (there is no buffer
     here); :meth:`flush` makes it durable.  The size is fixed when the disk is opened.
     """
 
@@ -32,9 +33,11 @@ class RawDisk:
             raise
 
     def _open(self) -> FileIO:
-        if self.path.is_dir():
-            raise DiskError(f"disk image {self.name}: is a directory, expected a raw image file")
         try:
+            # Asked before opening: opening a pipe would wait for its other end.
+            kind = self.path.stat().st_mode
+            if stat.S_ISDIR(kind) or stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
+                raise DiskError(f"disk image {self.name}: expected a file with a raw image")
             return FileIO(self.path, "rb" if self.read_only else "rb+")
         except FileNotFoundError:
             raise DiskError(
@@ -44,6 +47,8 @@ class RawDisk:
         except PermissionError:
             hint = "make it readable" if self.read_only else "make it writable or open it read-only"
             raise DiskError(f"disk image {self.name}: permission denied; {hint}") from None
+        except DiskError:
+            raise
         except (OSError, ValueError) as trouble:
             raise DiskError(f"disk image {self.name}: cannot open: {trouble}") from None
 
@@ -51,9 +56,7 @@ class RawDisk:
         try:
             size = self._file.seek(0, os.SEEK_END)
         except OSError as trouble:
-            raise DiskError(
-                f"disk image {self.name}: expected a regular file: {trouble}"
-            ) from None
+            raise DiskError(f"disk image {self.name}: has no size: {trouble}") from None
         sectors, rest = divmod(size, SECTOR_SIZE)
         if size == 0:
             raise DiskError(

@@ -1,0 +1,333 @@
+"""All forms of all mnemonics: the table's instructions and the pseudo-instructions over them.
+
+``FORMS[mnemonic][shape]`` is the encoder.  Pseudo-instructions come from their rows: a row of
+one or more fixed lines is compiled into calls of the lines' own encoders; ``li`` and the
+auipc pairs (la, call, loads and stores of symbols) are worked out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from toyvm.isa.op import Op
+from toyvm.isa.pseudo import Pseudo
+from toyvm.isa.registers import NUMBERS
+from toyvm.isa.syntax import bind, split_operands, split_syntax
+from toyvm.isa.table import BY_MNEMONIC, BY_OP
+
+from . import sections
+from .aliases import ROWS
+from .diagnostics import Problem, did_you_mean
+from .encode import CSR_NUMBERS, Encoder, inserter, shift_of, table_encoders
+from .expressions import Expr, Modified, Name, contains
+from .operands import describe
+from .sections import Fixup
+
+if TYPE_CHECKING:
+    from .unit import Unit
+
+FORMS, SYNTAXES = table_encoders()
+
+_REGISTER_NAMES = frozenset(["rd", "rs1", "rs2", "rt"])
+_Getter = Callable[[Sequence[Any]], Any]
+
+
+def _kinds(pattern: str) -> str:
+    """The operand kinds that may stand at an operand pattern of a syntax."""
+    if "(" in pattern:
+        return "mM"
+    return "r" if pattern in _REGISTER_NAMES else "xX"
+
+
+def shapes(patterns: Sequence[str]) -> Iterator[str]:
+    """Every shape that the operand patterns admit."""
+    for kinds in product(*(_kinds(p) for p in patterns)):
+        yield "".join(kinds)
+
+
+def _getters(patterns: Sequence[str]) -> dict[str, tuple[int, _Getter]]:
+    """For each operand name of a row: the index of the operand, and how to get its value."""
+    out: dict[str, tuple[int, _Getter]] = {}
+    for i, pattern in enumerate(patterns):
+        if "(" in pattern:
+            offset, _, base = pattern.rstrip(")").partition("(")
+            if offset:
+                out[offset] = i, lambda v, i=i: v[i][0]
+            out[base] = i, lambda v, i=i: v[i][1]
+        else:
+            out[pattern] = i, lambda v, i=i: v[i]
+    return out
+
+
+def _literal(text: str) -> int:
+    """A constant operand in an expansion line."""
+    if text in NUMBERS:
+        return NUMBERS[text]
+    if text in CSR_NUMBERS:
+        return CSR_NUMBERS[text]
+    return int(text, 0)
+
+
+def _compile_line(line: str, patterns: Sequence[str], shape: str) -> Encoder:
+    """The encoder for one expansion line, given the row's operand patterns and their shape."""
+    mnemonic, texts = split_syntax(line)
+    if mnemonic == ".word":
+        code = int(texts[0], 0).to_bytes(4, "little")
+        return lambda unit, v: code
+    insn = BY_MNEMONIC[mnemonic]
+    values = bind(insn.syntax, texts)
+    if values is None:
+        # Literal accesses of a fence: the only operands that are words of their own.
+        raise ValueError(f"no such form: {line}")
+    sources = _getters(patterns)
+    plan: list[tuple[int, _Getter]] = []
+    target_shape = ""
+    for pattern in split_operands(insn.syntax.partition(" ")[2]):
+        if "(" in pattern:
+            offset, _, base = pattern.rstrip(")").partition("(")
+            parts = [_source(values[n], sources, shape) if n else (-1, _constant(0), "x")
+                     for n in (offset, base)]  # fmt: skip
+            (i, get_offset, kind), (j, get_base, _) = parts
+            plan.append((max(i, j), lambda v, a=get_offset, b=get_base: (a(v), b(v))))
+            target_shape += "M" if kind in "XM" else "m"
+            continue
+        index, getter, kind = _source(values[pattern], sources, shape)
+        plan.append((index, getter))
+        target_shape += "r" if pattern in _REGISTER_NAMES else kind
+    encode = FORMS[mnemonic][target_shape]
+    getters = [g for _, g in plan]
+    indexes = [i for i, _ in plan]
+
+    def expanded(unit: Unit, v: Sequence[Any]) -> bytes:
+        try:
+            return encode(unit, [get(v) for get in getters])
+        except Problem as problem:
+            if problem.operand is not None and problem.operand >= 0:
+                problem.operand = indexes[problem.operand]
+            raise
+
+    return expanded
+
+
+def _constant(value: Any) -> _Getter:
+    return lambda v: value
+
+
+def _source(
+    text: str, sources: dict[str, tuple[int, _Getter]], shape: str
+) -> tuple[int, _Getter, str]:
+    """Where an operand of an expansion line comes from: index, getter, kind."""
+    if text in sources:
+        index, getter = sources[text]
+        return index, getter, shape[index]
+    if text == "iorw":
+        return -1, _constant(Name(text)), "X"
+    return -1, _constant(_literal(text)), "x"
+
+
+def _compile_row(row: Pseudo, patterns: Sequence[str], shape: str) -> Encoder:
+    """The encoder for a row whose lines are fixed."""
+    lines = [_compile_line(line, patterns, shape) for line in row.expansion]
+    if len(lines) == 1:
+        return lines[0]
+    return lambda unit, v: b"".join(line(unit, v) for line in lines)
+
+
+def _compile_pair(row: Pseudo, patterns: Sequence[str]) -> Encoder:
+    """The encoder for an auipc and an instruction that adds the low part of an address."""
+    sources = _getters(patterns)
+    first_texts = split_syntax(row.expansion[0])[1]
+    second_name, second_texts = split_syntax(row.expansion[1])
+    auipc, second = BY_OP[Op.AUIPC], BY_MNEMONIC[second_name]
+    texts = bind(second.syntax, second_texts)
+    assert texts is not None
+    link = _source(first_texts[0], sources, "")[1] if first_texts[0] not in sources else (
+        sources[first_texts[0]][1]
+    )  # fmt: skip
+    fields: list[tuple[int, _Getter]] = []
+    for name in second.operands:
+        if name == "imm":
+            continue
+        text = texts[name]
+        getter = sources[text][1] if text in sources else _constant(_literal(text))
+        fields.append((shift_of(second, name), getter))
+    rd = shift_of(auipc, "rd")
+    at, symbol = sources["symbol"]
+    kind = sections.PAIR_S if second.fmt == "S" else sections.PAIR_I
+    if second.op == Op.JALR:
+        kind = sections.CALL
+    loads_address = row.mnemonic in ("la", "lla")
+    needs_symbol = kind != sections.CALL
+
+    def encode(unit: Unit, v: Sequence[Any]) -> bytes:
+        tree = symbol(v)
+        value = unit.bound(tree, at)
+        if isinstance(value, int) and loads_address:
+            return load_immediate(v[0], unit.fit32(value, tree, at))
+        if isinstance(value, int) and needs_symbol:
+            raise Problem(
+                f"`{row.mnemonic}` cannot take a number as its address",
+                operand=at,
+                expected="offset(register), or the name of a label",
+                hint="load the number into a register with `li` and use 0(register)",
+            )
+        section = unit.section
+        section.fixups.append(Fixup(len(section.data), kind, value, unit.place))
+        word = second.match
+        for shift, getter in fields:
+            word |= getter(v) << shift
+        high = auipc.match | link(v) << rd
+        return high.to_bytes(4, "little") + word.to_bytes(4, "little")
+
+    return encode
+
+
+_ADDI = BY_OP[Op.ADDI]
+_LUI = BY_OP[Op.LUI]
+_ADDI_RD, _ADDI_RS1 = shift_of(_ADDI, "rd"), shift_of(_ADDI, "rs1")
+_ADDI_IMM = inserter(_ADDI, "imm")
+_LUI_RD = shift_of(_LUI, "rd")
+_LUI_IMM = shift_of(_LUI, "imm")
+
+
+def load_immediate(register: int, value: int) -> bytes:
+    """The shortest lui/addi sequence for a 32-bit value (signed), as GNU as chooses it."""
+    if -2048 <= value <= 2047:
+        word = _ADDI.match | register << _ADDI_RD | _ADDI_IMM(value)
+        return word.to_bytes(4, "little")
+    high = (value + 0x800) >> 12 & 0xFFFFF
+    code = (_LUI.match | register << _LUI_RD | high << _LUI_IMM).to_bytes(4, "little")
+    if value & 0xFFF:
+        low = _ADDI.match | register << _ADDI_RD | register << _ADDI_RS1 | _ADDI_IMM(value)
+        code += low.to_bytes(4, "little")
+    return code
+
+
+def _li(unit: Unit, v: Sequence[Any]) -> bytes:
+    tree = v[1]
+    value = tree
+    if not isinstance(tree, int):
+        if isinstance(tree, Modified):
+            raise Problem(
+                f"`li` cannot take %{tree.op}", operand=1, hint="use `la` to load an address"
+            )
+        value = unit.constant(tree, 1, "the value of `li`")
+    return load_immediate(v[0], unit.fit32(value, tree, 1))
+
+
+_WRAPPING = frozenset(["~", ">>"])
+
+
+def fit32(value: int, tree: Expr, index: int) -> int:
+    """The value as a signed 32-bit number; Problem if it does not fit.
+
+    Results of ``~`` and ``>>`` are taken modulo 2^32, because 64-bit arithmetic fills their
+    upper half with ones: ``~0x80000000`` is meant as 0x7fffffff.
+    """
+    if -(1 << 31) <= value < 1 << 31:
+        return value
+    if value < 1 << 32 and value >= 0:
+        return value - (1 << 32)
+    if not isinstance(tree, int):
+        if -(1 << 32) <= value < 0 or contains(tree, _WRAPPING):
+            return ((value + (1 << 31)) & 0xFFFF_FFFF) - (1 << 31)
+    shown = hex(value) if abs(value) > 1 << 32 else str(value)
+    raise Problem(
+        f"{shown} does not fit in 32 bits",
+        operand=index,
+        expected="-2147483648 to 4294967295 (0xffffffff)",
+        hint="a register has 32 bits; split the number into two registers",
+    )
+
+
+def _install() -> None:
+    for row in ROWS:
+        mnemonic, patterns = split_syntax(row.syntax)
+        known = FORMS.setdefault(mnemonic, {})
+        SYNTAXES.setdefault(mnemonic, [])
+        if row.syntax not in SYNTAXES[mnemonic]:
+            SYNTAXES[mnemonic].append(row.syntax)
+        for shape in shapes(patterns):
+            if shape in known:
+                continue
+            if mnemonic == "li":
+                known[shape] = _li
+            elif row.computed:
+                known[shape] = _compile_pair(row, patterns)
+            else:
+                known[shape] = _compile_row(row, patterns, shape)
+
+
+_install()
+
+
+def valid_forms(mnemonic: str) -> str:
+    """The syntaxes of a mnemonic as one note."""
+    return f"valid forms of `{mnemonic}`: " + "; ".join(SYNTAXES[mnemonic])
+
+
+def mismatch(mnemonic: str, texts: Sequence[str], shape: str) -> Problem:
+    """Explain why no form of the mnemonic takes operands of this shape."""
+    note = [valid_forms(mnemonic)]
+    syntaxes = [split_syntax(s)[1] for s in SYNTAXES[mnemonic]]
+    counts = sorted({len(p) for p in syntaxes})
+    if len(texts) not in counts:
+        wanted = " or ".join(map(str, counts)) if counts != [0] else "no"
+        plural = "" if counts == [1] else "s"
+        message = f"`{mnemonic}` takes {wanted} operand{plural}, not {len(texts)}"
+        if not texts:
+            return Problem(message, operand=None, notes=note)
+        extra = len(texts) > max(counts)
+        return Problem(message, operand=max(counts) if extra else -1, notes=note)
+    # The syntax that agrees furthest tells which operand is wrong.
+    best, wrong = [], -1
+    for patterns in syntaxes:
+        if len(patterns) != len(texts):
+            continue
+        at = next(
+            (i for i, (p, k) in enumerate(zip(patterns, shape, strict=True)) if k not in _kinds(p)),
+            len(texts) - 1,
+        )
+        if at > wrong:
+            best, wrong = patterns, at
+    pattern, kind, text = best[wrong], shape[wrong], texts[wrong].strip()
+    wanted = _wanted(pattern)
+    hint = ""
+    if pattern in _REGISTER_NAMES and kind == "X":
+        message = f"`{text}` is not a register"
+        hint = did_you_mean(text, NUMBERS)
+    elif "(" in pattern and kind == "r":
+        message = f"`{text}` is a register; an address is wanted here"
+        hint = f"write 0({text}) for the memory that {text} points to"
+    elif pattern in ("symbol", "imm") and kind == "r":
+        message = f"`{text}` is a register, which `{mnemonic}` cannot take here"
+        if mnemonic == "li":
+            hint = f"`mv` copies a register: mv {texts[0].strip()}, {text}"
+        elif any("(" in p for patterns in syntaxes for p in patterns):
+            hint = f"write 0({text}) for the memory that {text} points to"
+        elif mnemonic.endswith("i") and mnemonic[:-1] in FORMS:
+            hint = f"`{mnemonic[:-1]}` takes a register"
+    else:
+        message = f"`{text}` is {describe(kind)}, which `{mnemonic}` cannot take here"
+        if pattern in _REGISTER_NAMES and mnemonic + "i" in FORMS and kind == "x":
+            hint = f"`{mnemonic}i` takes a number"
+    return Problem(message, operand=wrong, expected=wanted, notes=note, hint=hint)
+
+
+def _wanted(pattern: str) -> str:
+    if pattern in _REGISTER_NAMES:
+        return "a register"
+    if pattern.startswith("("):
+        return "(register)"
+    if "(" in pattern:
+        return "offset(register)"
+    return {
+        "symbol": "the name of a label",
+        "csr": "a CSR",
+        "shamt": "a shift amount, 0 to 31",
+        "uimm": "a number, 0 to 31",
+        "pred": "letters of iorw",
+        "succ": "letters of iorw",
+    }.get(pattern, "a number")

@@ -1,0 +1,755 @@
+"""One source under assembly: the loop over its lines, its symbols, sections and mistakes.
+
+A unit is assembled from top to bottom once; all offsets inside a section are known as it
+goes.  Conditional branches are first taken to reach their targets.  Where one does not, the
+whole source is assembled again with that branch in its long form, until all fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from . import forms
+from .diagnostics import Diagnostic, Place, Problem, Reporter, Stop, did_you_mean
+from .expressions import Expr, parse
+from .frames import FILE, MACRO, REPEAT, SPLIT, Frame, Frames
+from .lexer import (
+    SIMPLE,
+    Span,
+    Statement,
+    blank_comments,
+    parse_statement,
+    split_line,
+    split_operands,
+)
+from .limits import Limits
+from .operands import cached, operand
+from .sections import BRANCH, Fixup, Section, default_attributes
+from .source import Files
+from .values import (
+    ABSOLUTE,
+    COMMON,
+    EXPRESSION,
+    GLOBAL_BINDING,
+    LABEL,
+    UNDEFINED,
+    WEAK_BINDING,
+    Bound,
+    Rel,
+    Scope,
+    Symbol,
+    bind,
+)
+
+if TYPE_CHECKING:
+    from .conditions import Condition
+    from .macros import Macro
+
+# Statements that mean the same everywhere: text of the line -> machine code.
+_MEMO: dict[str, bytes] = {}
+_MEMO_SIZE = 200_000
+_MEMO_LINE = 100
+
+
+class Unit(Scope):
+    """The state of assembling one source."""
+
+    def __init__(
+        self,
+        name: str,
+        files: Files,
+        reporter: Reporter,
+        limits: Limits,
+        defines: Mapping[str, int],
+        long_branches: set[int],
+    ) -> None:
+        self.name = name
+        self.files = files
+        self.reporter = reporter
+        self.limits = limits
+        self.positions = Frames()
+        self.frames: list[Frame] = []
+        self.place = -1
+        self.symbols: dict[str, Symbol] = {}
+        self.sections: dict[str, Section] = {}
+        self.section_stack: list[tuple[Section, Section]] = []
+        self.macros: dict[str, Macro] = {}
+        self.macro_count = 0
+        self.conditions: list[Condition] = []
+        self.skipping = False
+        self.statements = 0
+        self.stored = 0
+        self.expanded = 0
+        self.branch_count = 0
+        self.branches: list[tuple[int, Section, Fixup]] = []
+        self.long_branches = long_branches
+        self.numeric: dict[int, Symbol] = {}
+        self.numeric_ahead: dict[int, Symbol] = {}
+        self.option_stack: list[str] = []
+        self.forms = forms.FORMS
+        self.memo = _MEMO
+        self.ended = False
+        for section in (".text", ".data", ".bss"):
+            self.section_named(section)
+        self.sections[".text"].align = 4
+        self.section = self.previous = self.sections[".text"]
+        for symbol, value in defines.items():
+            self.symbols[symbol] = Symbol(symbol, ABSOLUTE, value=value, variable=True)
+
+    # -- reading lines -------------------------------------------------------------------
+
+    def assemble(self, text: str) -> None:
+        """Assemble the whole source; mistakes go to the reporter."""
+        try:
+            self.push_file(FILE, self.name, text, -1)
+            while self.frames:
+                frame = self.frames[-1]
+                if frame.index >= len(frame.lines):
+                    self.end_frame(frame)
+                elif self.skipping:
+                    self.skip_lines(frame)
+                else:
+                    self.run_frame(frame)
+            self.finish()
+        except Stop:
+            return
+        except Problem as problem:
+            self.report(problem)
+
+    def push_file(self, kind: str, name: str, text: str, parent: int) -> None:
+        """Read the lines of a file or include next."""
+        if "\0" in text:
+            line = text.count("\n", 0, text.index("\0")) + 1
+            self.reporter.add(
+                Diagnostic(
+                    "error", "the source contains a NUL character: it is not text", name, line
+                )
+            )
+            raise Stop
+        shown = text.split("\n")
+        blanked, open_comment = blank_comments(text)
+        lines = shown if blanked is text else blanked.split("\n")
+        frame = self.positions.new(
+            kind, name, name, lines, range(1, len(shown) + 1), parent, shown
+        )
+        if open_comment >= 0:
+            line = text.count("\n", 0, open_comment)
+            column = open_comment - (text.rfind("\n", 0, open_comment) + 1)
+            self.error_at(
+                frame.base + line, "this comment is never closed", column, column + 2,
+                hint="end it with */",
+            )  # fmt: skip
+        self.push_frame(frame)
+
+    def push_frame(self, frame: Frame) -> None:
+        """Read the frame's lines next."""
+        frame.conditions = len(self.conditions)
+        outer = self.frames[-1] if self.frames else None
+        frame.depth = (outer.depth if outer else 0) + (frame.kind != SPLIT)
+        if frame.depth > self.limits.macro_depth + 1:
+            raise Problem(
+                f"macros, repetitions and includes are nested deeper than "
+                f"{self.limits.macro_depth}",
+                operand=None,
+                hint="a macro that calls itself needs an .if that ends the recursion",
+                fatal=True,
+            )
+        self.frames.append(frame)
+
+    def end_frame(self, frame: Frame) -> None:
+        """A frame has no more lines: repeat it, or go back to the one that holds it."""
+        if frame.kind != SPLIT and len(self.conditions) > frame.conditions:
+            opened = self.conditions[frame.conditions]
+            self.error_at(opened.place, "this condition is never closed", hint="add .endif")
+            del self.conditions[frame.conditions :]
+            self.update_skipping()
+        if frame.repeats > 0 and not self.ended:
+            frame.repeats -= 1
+            frame.index = 0
+            self.count(1)
+            return
+        self.frames.pop()
+
+    def count(self, lines: int) -> None:
+        """Account for assembled lines; Problem when the bound is reached."""
+        self.statements += lines
+        if self.statements > self.limits.statements:
+            raise Problem(
+                f"more than {self.limits.statements} lines after expansion",
+                operand=None,
+                notes=["macros and repetitions count with every line they produce"],
+                fatal=True,
+            )
+
+    def next_line(self) -> str | None:
+        """The next raw line for a macro body; None at the end of the file or expansion."""
+        while self.frames:
+            frame = self.frames[-1]
+            if frame.index < len(frame.lines):
+                line = frame.lines[frame.index]
+                frame.index += 1
+                self.place = frame.base + frame.index - 1
+                if ";" in line:
+                    pieces = split_line(line)
+                    if len(pieces) > 1:
+                        self.split_frame(pieces)
+                        continue
+                return line
+            if frame.kind != SPLIT:
+                return None
+            self.frames.pop()
+        return None
+
+    def split_frame(self, pieces: list[Span]) -> None:
+        """Read the statements of one line one after the other."""
+        frame = self.positions.frame(self.place)
+        number = frame.numbers[self.place - frame.base]
+        lines = [" " * p.start + p.text for p in pieces]
+        self.count(len(lines))
+        if sum(map(len, lines)) > self.limits.line_bytes * 4:
+            raise Problem("this line has too many statements", operand=None, fatal=True)
+        self.push_frame(
+            self.positions.new(
+                SPLIT, frame.name, frame.file, lines, [number] * len(lines), self.place
+            )
+        )
+
+    def run_frame(self, frame: Frame) -> None:
+        """Assemble lines until the frame ends or another one has to be read first."""
+        lines, base = frame.lines, frame.base
+        i = start = frame.index
+        count = min(len(lines), i + self.limits.statements - self.statements + 1)
+        match = SIMPLE.match
+        operand_of = cached().get
+        section = self.section
+        data, rows, fixups = section.data, section.rows, section.fixups
+        memo = self.memo
+        known_code = memo.get
+        forms_of = self.forms.get
+        while i < count:
+            line = lines[i]
+            place = base + i
+            i += 1
+            code = known_code(line)
+            if code is not None:
+                rows.append((len(data), place))
+                data += code
+                continue
+            found = match(line)
+            self.place = place
+            if found is not None:
+                label, op, text = found.groups()
+                if label is not None:
+                    self.define_label(label)
+                if op is None:
+                    continue
+                by_shape = forms_of(op)
+                if by_shape is not None:
+                    shape = ""
+                    values = []
+                    before = len(fixups)
+                    try:
+                        if text is not None:
+                            for piece in text.split(","):
+                                pair = operand_of(piece) or operand(piece)
+                                shape += pair[0]
+                                values.append(pair[1])
+                        encode = by_shape.get(shape)
+                        if encode is None:
+                            raise forms.mismatch(op, text.split(",") if text else (), shape)
+                        code = encode(self, values)
+                    except Problem as problem:
+                        self.instruction_problem(problem, text)
+                        code = bytes(4)
+                    else:
+                        if (
+                            len(fixups) == before
+                            and (shape.islower() or not shape)
+                            and label is None
+                            and len(line) < _MEMO_LINE
+                        ):
+                            memo[line] = code
+                    rows.append((len(data), place))
+                    data += code
+                    continue
+                # A directive, a macro or an unknown word: it may change everything.
+                frame.index = i
+                self.guarded(self.directive, op, Span(text or "", found.start(3)))
+            else:
+                frame.index = i
+                self.guarded(self.complex_line, line)
+            if self.frames[-1:] != [frame] or self.skipping or frame.index != i:
+                self.count(i - start)
+                return
+            section = self.section
+            data, rows, fixups = section.data, section.rows, section.fixups
+            memo = self.memo
+            known_code = memo.get
+            forms_of = self.forms.get
+        frame.index = i
+        self.count(i - start)
+        if len(_MEMO) > _MEMO_SIZE:
+            _MEMO.clear()
+
+    def guarded(self, action, *args) -> None:
+        """Do it, and report the mistake it may find."""
+        try:
+            action(*args)
+        except Problem as problem:
+            self.report(problem)
+            if problem.fatal:
+                raise Stop from None
+        except RecursionError:
+            self.report(Problem("this is nested too deeply", operand=None))
+
+    def complex_line(self, line: str) -> None:
+        """A line that the one-statement pattern does not cover."""
+        if len(line) > self.limits.line_bytes:
+            raise Problem("this line is too long", operand=None, fatal=True)
+        pieces = split_line(line)
+        if len(pieces) > 1:
+            self.split_frame(pieces)
+            return
+        statement = parse_statement(pieces[0])
+        for label in statement.labels:
+            self.define_label(label.text)
+        op = statement.op
+        if op is None:
+            return
+        if statement.target is not None:
+            from .directives.symbols import assign
+
+            assign(self, statement.target.text, op.text, statement.operands)
+            return
+        if op.text in self.forms:
+            self.instruction(op.text, statement)
+            return
+        self.directive(op.text, statement.operands)
+
+    def instruction(self, op: str, statement: Statement) -> None:
+        """Assemble an instruction from a statement that was taken apart with care."""
+        pieces = [p.text for p in split_operands(statement.operands.text)]
+        try:
+            pairs = [operand(piece) for piece in pieces]
+            shape = "".join(p[0] for p in pairs)
+            encode = self.forms[op].get(shape)
+            if encode is None:
+                raise forms.mismatch(op, pieces, shape)
+            code = encode(self, [p[1] for p in pairs])
+        except Problem as problem:
+            self.instruction_problem(problem, statement.operands.text)
+            code = bytes(4)
+        self.emit(code)
+
+    def instruction_problem(self, problem: Problem, text: str | None) -> None:
+        """Report a mistake in an instruction; find the operand if only the span is known."""
+        if problem.operand == -1 and problem.span is not None:
+            # The operand parser stops at the first operand that it cannot read.
+            for index, piece in enumerate(split_operands(text or "")):
+                try:
+                    operand(piece.text)
+                except Problem:
+                    problem.operand = index
+                    break
+        self.report(problem)
+
+    def emit(self, code: bytes) -> None:
+        """Append bytes to the current section and remember where they come from."""
+        section = self.section
+        self.stored += len(code)
+        if self.stored > self.limits.image_bytes:
+            raise Problem(
+                f"the program is larger than {self.limits.image_bytes} bytes",
+                operand=None,
+                fatal=True,
+            )
+        if section.nobits:
+            raise Problem(
+                f"section `{section.name}` has no content: it can only reserve space",
+                operand=None,
+                hint="use .space here, or put this into .text or .data",
+            )
+        section.rows.append((len(section.data), self.place))
+        section.data += code
+
+    def directive(self, op: str, args: Span) -> None:
+        """A macro call, a directive, an assignment, or a word that is none of them."""
+        macro = self.macros.get(op) or self.macros.get(op.lower())
+        if macro is not None:
+            from .macros import call
+
+            call(self, macro, args)
+            return
+        from .directives import DIRECTIVES
+
+        handler = DIRECTIVES.get(op) or DIRECTIVES.get(op.lower())
+        if handler is not None:
+            handler(self, args)
+            return
+        if self.section.nobits and op in forms.FORMS:
+            raise Problem(
+                f"section `{self.section.name}` holds no instructions",
+                operand=None,
+                hint="switch to .text first",
+            )
+        raise self.unknown_word(op)
+
+    def unknown_word(self, op: str) -> Problem:
+        """Explain a mnemonic or directive that does not exist."""
+        from .directives import DIRECTIVES
+
+        if op.startswith("."):
+            return Problem(
+                f"`{op}` is not a directive", operand=None, hint=did_you_mean(op, DIRECTIVES)
+            )
+        known = [*forms.FORMS, *self.macros]
+        if op.lower() in forms.FORMS:
+            return Problem(
+                f"`{op}` is not an instruction",
+                operand=None,
+                hint=f"mnemonics are written in lower case: `{op.lower()}`",
+            )
+        notes = []
+        if op.startswith(("c.", "f", "v")) and len(op) > 3:
+            notes = ["this machine has RV32IMA: no compressed, floating-point or vector code"]
+        elif op in _RV64_ONLY:
+            notes = [f"`{op}` is an instruction of RV64; registers here have 32 bits"]
+        return Problem(
+            f"`{op[:60]}` is not an instruction, directive or macro",
+            operand=None,
+            notes=notes,
+            hint=did_you_mean(op, known),
+        )
+
+    # -- symbols and values ----------------------------------------------------------------
+
+    def define_label(self, name: str) -> None:
+        """Define a label (or a numeric one) at the current place."""
+        section = self.section
+        if name.isdigit() and name.isascii():
+            number = int(name) if len(name) < 10 else -1
+            if number < 0:
+                self.report(Problem(f"the label number `{name[:40]}` is too large", operand=None))
+                return
+            symbol = self.numeric_ahead.pop(number, None) or Symbol(name)
+            self.numeric[number] = symbol
+        else:
+            known = self.symbols.get(name)
+            if known is None:
+                symbol = self.symbols[name] = Symbol(name)
+            elif known.state == UNDEFINED:
+                symbol = known
+            else:
+                self.report(self.duplicate(known))
+                return
+        symbol.state = LABEL
+        symbol.section = section
+        symbol.value = section.size
+        symbol.defined_at = self.place
+
+    def duplicate(self, known: Symbol) -> Problem:
+        """The message for a second definition."""
+        related: list[tuple[str, Place]] = []
+        if known.defined_at >= 0:
+            place = self.positions.locate(known.defined_at)
+            related = [(f"`{known.name}` is first defined here", self.mark(place, known.name))]
+        return Problem(
+            f"`{known.name}` is defined twice",
+            operand=None,
+            span=None,
+            related=related,
+            hint="rename one of them; a numeric label such as 1: may be used again",
+        )
+
+    def lookup(self, name: str) -> Symbol:
+        """The symbol of that name, created undefined if it is new."""
+        symbol = self.symbols.get(name)
+        if symbol is None:
+            symbol = self.symbols[name] = Symbol(name)
+        if symbol.used_at < 0:
+            symbol.used_at = self.place
+        symbol.uses += 1
+        return symbol
+
+    def is_defined(self, name: str) -> bool:
+        """Whether the name has a definition so far."""
+        symbol = self.symbols.get(name)
+        return symbol is not None and symbol.state != UNDEFINED
+
+    def local(self, number: int, forward: bool) -> Symbol:
+        """The numeric label that 1b or 1f means here."""
+        if forward:
+            ahead = self.numeric_ahead.get(number)
+            if ahead is None:
+                ahead = self.numeric_ahead[number] = Symbol(f"{number}f", used_at=self.place)
+            return ahead
+        symbol = self.numeric.get(number)
+        if symbol is None:
+            raise Problem(
+                f"there is no label `{number}:` before this line",
+                hint=f"`{number}f` looks forward",
+            )
+        return symbol
+
+    def here(self) -> Rel:
+        """The location counter."""
+        return Rel(self.section, self.section.size)
+
+    def bound(self, tree: Expr, index: int) -> Bound:
+        """The meaning of an operand here."""
+        try:
+            return bind(tree, self)
+        except Problem as problem:
+            if problem.operand == -1:
+                problem.operand = index
+            raise
+
+    def constant(self, tree: Expr, index: int, what: str) -> int:
+        """The number that an operand is; Problem if it is not known at this line."""
+        value = self.bound(tree, index)
+        if isinstance(value, int):
+            return value
+        raise self.not_constant(value, index, what)
+
+    def not_constant(self, value: Bound, index: int, what: str) -> Problem:
+        """Explain why a value is not a number here."""
+        expected = f"{what} known at this line"
+        if isinstance(value, Rel):
+            base = value.base
+            if isinstance(base, Symbol) and base.state == UNDEFINED:
+                known = [n for n, s in self.symbols.items() if s.state != UNDEFINED]
+                return Problem(
+                    f"`{base.name}` is not defined before this line",
+                    operand=index,
+                    expected=expected,
+                    hint=did_you_mean(base.name, known)
+                    or f"put its .equ above this line: .equ {base.name}, value",
+                )
+            return Problem(
+                "an address is not a number before linking",
+                operand=index,
+                expected=expected,
+                hint="`la` loads an address; %hi and %lo give its parts",
+            )
+        return Problem("this value is not known here", operand=index, expected=expected)
+
+    def fit32(self, value: int, tree: Expr, index: int) -> int:
+        """The value as a signed 32-bit number."""
+        return forms.fit32(value, tree, index)
+
+    def evaluate(self, span: Span, index: int, what: str = "a number") -> int:
+        """The number that an operand's text is."""
+        return self.constant(self.parse(span, index), index, what)
+
+    def parse(self, span: Span, index: int) -> Expr:
+        """The tree of an operand's text."""
+        try:
+            return parse(span.text)
+        except Problem as problem:
+            problem.operand = index
+            raise
+
+    def next_branch_is_long(self) -> bool:
+        """Number the next conditional branch; whether it must take the long form."""
+        number = self.branch_count
+        self.branch_count = number + 1
+        if number in self.long_branches:
+            return True
+        section = self.section
+        self.branches.append((number, section, _PENDING))
+        return False
+
+    def out_of_reach(self) -> set[int]:
+        """The numbers of the short branches whose targets are too far or in other sections."""
+        far: set[int] = set()
+        by_section: dict[Section, list[Fixup]] = {}
+        for section in self.sections.values():
+            by_section[section] = [f for f in section.fixups if f.kind == BRANCH]
+        cursor = {section: iter(fixups) for section, fixups in by_section.items()}
+        for number, section, _ in self.branches:
+            fixup = next(cursor[section], None)
+            if fixup is None:
+                break
+            distance = self.distance(fixup, section)
+            if distance is None or not -4096 <= distance < 4096:
+                far.add(number)
+        return far
+
+    def distance(self, fixup: Fixup, section: Section) -> int | None:
+        """Bytes from a branch to its target, None if it is not in the branch's section."""
+        value = fixup.value
+        if not isinstance(value, Rel):
+            return None
+        base, addend = value.base, value.addend
+        for _ in range(50):
+            if isinstance(base, Section):
+                return addend - fixup.offset if base is section else None
+            if base.binding == WEAK_BINDING:
+                return None
+            if base.state == LABEL and base.section is section:
+                return base.value + addend - fixup.offset
+            if base.state == EXPRESSION and isinstance(base.bound, Rel):
+                base, addend = base.bound.base, addend + base.bound.addend
+                continue
+            return None
+        return None
+
+    # -- sections ----------------------------------------------------------------------------
+
+    def section_named(self, name: str) -> Section:
+        """The section of that name, created with its usual attributes."""
+        section = self.sections.get(name)
+        if section is None:
+            flags, kind = default_attributes(name) or (0, 1)
+            section = Section(name, flags, kind, len(self.sections))
+            self.sections[name] = section
+        return section
+
+    def switch(self, section: Section) -> None:
+        """Make it the current section."""
+        self.previous, self.section = self.section, section
+        if section.code and section.align < 4:
+            section.align = 4
+        self.choose_memo()
+
+    def choose_memo(self) -> None:
+        """Known statements may be used where nothing changes their meaning."""
+        if self.section.nobits:
+            self.memo, self.forms = {}, {}
+            return
+        shadowed = [name for name in self.macros if name in forms.FORMS]
+        if shadowed:
+            self.memo = {}
+            self.forms = {k: v for k, v in forms.FORMS.items() if k not in shadowed}
+        else:
+            self.memo, self.forms = _MEMO, forms.FORMS
+
+    # -- conditions --------------------------------------------------------------------------
+
+    def update_skipping(self) -> None:
+        """Whether lines are left out follows from the innermost condition."""
+        self.skipping = bool(self.conditions) and not self.conditions[-1].active
+
+    def skip_lines(self, frame: Frame) -> None:
+        """Pass over lines until a condition directive takes effect."""
+        from .conditions import skip
+
+        skip(self, frame)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Checks and padding once all lines are read."""
+        for number, symbol in self.numeric_ahead.items():
+            self.error_at(
+                symbol.used_at,
+                f"there is no label `{number}:` after this line",
+                *self.columns(symbol.used_at, f"{number}f"),
+                hint=f"`{number}b` looks back",
+            )
+        for section in self.sections.values():
+            section.pad_to(section.align, None)
+
+    # -- diagnostics -------------------------------------------------------------------------
+
+    def columns(self, place: int, word: str) -> tuple[int, int]:
+        """Columns (from 0) of a word in the line at a position, (0, 0) if it is not there."""
+        return find_word(self.positions.text(place), word)
+
+    def mark(self, place: Place, word: str) -> Place:
+        """The place with columns around the first occurrence of a word."""
+        start, end = find_word(place.source, word)
+        if end == 0:
+            return place
+        return Place(place.file, place.line, start + 1, end + 1, place.source)
+
+    def report(self, problem: Problem, severity: str = "error", name: str = "") -> None:
+        """Turn a mistake in the present statement into a diagnostic."""
+        start, end = self.span_of(problem)
+        self.diagnose(
+            self.place, severity, problem.message, start, end, expected=problem.expected,
+            notes=problem.notes, hint=problem.hint, related=problem.related, name=name,
+        )  # fmt: skip
+
+    def warn(self, name: str, message: str, *, operand: int | None = None, hint: str = "") -> None:
+        """A warning about the present statement."""
+        self.report(Problem(message, operand=operand, hint=hint), "warning", name)
+
+    def error_at(self, place: int, message: str, start: int = 0, end: int = 0, *, hint: str = ""):
+        """An error at a position."""
+        self.diagnose(place, "error", message, start, end, hint=hint)
+
+    def diagnose(self, place: int, severity: str, message: str, start: int, end: int, **more):
+        """Report at a position; columns count from 0, an empty range marks the statement."""
+        where = self.positions.locate(place)
+        source = where.source
+        if place >= 0 and self.positions.frame(place).kind in (MACRO, REPEAT):
+            source = self.positions.text(place)
+        if end <= start and place >= 0:
+            statement = self.positions.text(place).split("#")[0].rstrip()
+            start, end = len(statement) - len(statement.lstrip()), len(statement)
+        self.reporter.add(
+            Diagnostic(
+                severity, message, where.file, where.line, start + 1, end + 1, source,
+                chain=self.positions.chain(place) if place >= 0 else (), **more,
+            )  # fmt: skip
+        )
+
+    def span_of(self, problem: Problem) -> tuple[int, int]:
+        """The columns (from 0) that a problem is about."""
+        if self.place < 0:
+            return 0, 0
+        line = self.positions.text(self.place)
+        pieces = split_line(line)
+        statement = parse_statement(pieces[0])
+        op, operands = statement.op, statement.operands
+        if op is None:
+            label = statement.labels[-1] if statement.labels else None
+            return (label.start, label.end) if label else (0, 0)
+        if problem.operand is None:
+            label = statement.labels[-1] if statement.labels else None
+            if label is not None and problem.related:
+                return label.start, label.end
+            head = statement.target or op
+            return head.start, head.end
+        spans = [operands] if problem.operand == -2 else split_operands(
+            operands.text, operands.start
+        )  # fmt: skip
+        index = 0 if problem.operand == -2 else problem.operand
+        if 0 <= index < len(spans):
+            span = spans[index]
+            if problem.span is not None:
+                return span.start + problem.span[0], span.start + problem.span[1]
+            lead = len(span.text) - len(span.text.lstrip())
+            text = span.text.strip()
+            return span.start + lead, span.start + lead + max(len(text), 1)
+        if index >= len(spans) and index >= 0:
+            return operands.end, operands.end + 1
+        head = statement.target or op
+        return head.start, max(operands.end if operands.text else op.end, op.end)
+
+
+_PENDING = Fixup(0, BRANCH, 0, -1)
+
+_RV64_ONLY = frozenset(
+    ["ld", "sd", "lwu", "addw", "subw", "addiw", "sllw", "srlw", "sraw", "slliw", "srliw",
+     "sraiw", "mulw", "divw", "divuw", "remw", "remuw", "negw", "sext.w", "lr.d", "sc.d"]
+)  # fmt: skip
+
+
+def find_word(text: str, word: str) -> tuple[int, int]:
+    """Columns (from 0) of the first whole-word occurrence, (0, 0) if there is none."""
+    at = -1
+    while word:
+        at = text.find(word, at + 1)
+        if at < 0:
+            break
+        before = text[at - 1] if at else " "
+        after = text[at + len(word) : at + len(word) + 1] or " "
+        if not (before.isalnum() or before in "_.$" or after.isalnum() or after in "_.$"):
+            return at, at + len(word)
+    return 0, 0
+
+
+__all__ = ["COMMON", "GLOBAL_BINDING", "Unit", "find_word"]

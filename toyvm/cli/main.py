@@ -1,0 +1,147 @@
+"""The entry point: builds the command table and turns every ending into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from . import (
+    cmd_asm,
+    cmd_bench,
+    cmd_debug,
+    cmd_demo,
+    cmd_disasm,
+    cmd_doctor,
+    cmd_guests,
+    cmd_learn,
+    cmd_run,
+    cmd_up,
+)
+from .errors import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    USAGE,
+    CliError,
+    input_errors,
+    internal_error,
+    say,
+)
+
+app = typer.Typer(
+    name="toyvm",
+    help="A whole virtualisation stack to read, run, break and rebuild.",
+    epilog="Start with: toyvm demo. Then: toyvm learn. Every command has --help with an example.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from toyvm import __version__
+
+        typer.echo(f"toyvm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    pass
+
+
+for _module in (
+    cmd_demo,
+    cmd_run,
+    cmd_up,
+    cmd_asm,
+    cmd_disasm,
+    cmd_guests,
+    cmd_debug,
+    cmd_learn,
+    cmd_bench,
+    cmd_doctor,
+):
+    _module.register(app)
+
+
+def call(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code. Never raises, except SystemExit from signal handlers."""
+    try:
+        result = typer.main.get_command(app).main(
+            args=None if arguments is None else list(arguments),
+            prog_name="toyvm",
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+        return result if isinstance(result, int) else OK
+    except typer.Exit as ending:
+        return ending.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return FAILED
+    except CliError as error:
+        say(f"error: {error}" if str(error) else "error")
+        return error.code
+    except RecursionError as error:
+        return internal_error(error)
+    except Exception as error:
+        return _other(error)
+
+
+def _other(error: Exception) -> int:
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        return _usage(error)
+    if isinstance(error, input_errors()):
+        say(f"error: {error}")
+        return USAGE
+    return internal_error(error)
+
+
+def _usage(error: Exception) -> int:
+    """A mistake in the command line itself, found by the parser."""
+    message = error.format_message()  # type: ignore[attr-defined]
+    if type(error).__name__ == "NoArgsIsHelpError":
+        # The help text itself: it answers `toyvm` without arguments.
+        typer.echo(message, err=True)
+        return USAGE
+    context = getattr(error, "ctx", None)
+    where = f"; see {context.command_path} --help" if context is not None else ""
+    say(f"error: {message.rstrip('.')}{where}")
+    return USAGE
+
+
+def _forget_stdout() -> None:
+    """The reader of our output is gone: let the interpreter's last flush go nowhere."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def main() -> None:
+    """The `toyvm` console script."""
+    try:
+        code = call()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+        code = FAILED
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

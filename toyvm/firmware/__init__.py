@@ -1,0 +1,1 @@
+"""What runs below an S-mode kernel: the SBI and the device tree."""

@@ -1,0 +1,515 @@
+"""What the physical machine and a VM have in common: a record, a board, and the loop that serves
+the exits of compiled code.
+
+A subclass says how to execute (`_execute`): the machine runs its hart, a VM runs its vCPU.
+Everything a guest can see goes through here, so a guest sees the same computer in both.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from toyvm import platform
+from toyvm.firmware import devicetree
+from toyvm.firmware.sbi import Sbi
+from toyvm.hart import core as hart_core
+from toyvm.hart import csrfile, execute, trap
+from toyvm.hart import state as s
+from toyvm.hart.core import Hart
+from toyvm.isa import csr
+from toyvm.machine.board import Board, Console
+from toyvm.machine.loader import SUPERVISOR_OFFSET, LoadError, Program, check_fits, load_program
+from toyvm.machine.memory import PAGE, GuestRam
+
+MODES: Final = {s.MODE_U: "U", s.MODE_S: "S", s.MODE_M: "M"}
+#: Reasons of a Stop.
+BUDGET, EXIT, BREAKPOINT, WATCHPOINT, IDLE, ERROR = (
+    "budget",
+    "exit",
+    "breakpoint",
+    "watchpoint",
+    "idle",
+    "error",
+)
+_LOAD_ACCESS_FAULT: Final = 5
+_STORE_ACCESS_FAULT: Final = 7
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a run ended: `reason` is one of the names above, `code` a guest's exit code."""
+
+    reason: str
+    code: int = 0
+    detail: str = ""
+
+
+class Computer:
+    """One RV32IMA computer; use Machine (bare) or hypervisor.Vm (virtualised).
+
+    `ram` is uint8 of the whole host machine, `fmap` int32[pages]: which of its pages are ours.
+    """
+
+    def __init__(
+        self,
+        ram: np.ndarray,
+        fmap: np.ndarray,
+        hart: Hart,
+        record: np.ndarray,
+        bios: str | Path | Any = "sbi",
+        drives: Sequence[Any] = (),
+        nets: Sequence[Any] = (),
+        virtio: str = "legacy",
+        console: Console | None = None,
+        append: str = "",
+    ) -> None:
+        self.hart = hart
+        self.x = hart.x
+        self.record = record
+        self.memory = GuestRam(ram, fmap, hart.invalidate)
+        self.bios = bios
+        self.append = append
+        self.console = console or Console()
+        self.board = Board(self, self.memory, self.console, drives, nets, virtio)
+        self.sbi = Sbi(self)
+        self.program: Program | None = None
+        self.warnings: list[str] = []
+        self.errors = 0
+        """Python exceptions that device or backend code let through (each one a bug)."""
+        self.report = ""
+        """Why a guest died, with the traceback if the fault was ours."""
+        self.waiting = False
+        """True while the hart sleeps in wfi."""
+        self._stop: Stop | None = None
+        self._breakpoints: set[int] = set()
+        self._watchpoints: list[tuple[int, int, int]] = []
+        self._tohost = -1
+        self.board.reset()
+
+    # ---- subclass ---------------------------------------------------------------------------
+
+    def _execute(self, end: int) -> int:
+        """Run compiled code until STEPS == end or an exit; an `execute.EXIT_` code."""
+        raise AssertionError("Computer is a base class: use Machine or Vm")
+
+    # ---- loading ----------------------------------------------------------------------------
+
+    def load(self, image: Any) -> Program:
+        """Load an image (path, bytes, assembler Image or Program) and reset the hart.
+
+        LoadError if it is broken or does not fit.
+        """
+        direct = self.bios == "none"
+        kernel_at = platform.RAM_BASE + (0 if direct else SUPERVISOR_OFFSET)
+        program = load_program(image, kernel_at)
+        parts = [program]
+        if self.bios not in ("none", "sbi"):
+            parts.insert(0, load_program(self.bios, platform.RAM_BASE))
+        whole = Program(
+            program.name, [segment for part in parts for segment in part.segments], program.entry
+        )
+        check_fits(whole, self.memory.size)
+        for address, data, memsz in whole.segments:
+            self.memory.write(address, data + bytes(max(0, memsz - len(data))))
+        self.program = program
+        self._reset(program, direct)
+        self._watch_tohost(program)
+        return program
+
+    def _reset(self, program: Program, direct: bool) -> None:
+        """Power-on registers as QEMU leaves them: hart id in a0, device tree in a1."""
+        fresh = hart_core.new_record(0, int(self.record[s.PMP_COUNT]))
+        fresh[s.DELIVER] = self.record[s.DELIVER]
+        self.record[:] = fresh
+        self.x[:] = 0
+        self.hart.flush()
+        self.board.reset()
+        self._stop = None
+        self.waiting = False
+        self.warnings = []
+        if self.bios == "sbi":
+            hart_core.prepare_for_sbi(self.record, program.entry)
+        elif program.entry != platform.RAM_BASE and direct:
+            self.warnings.append(
+                f"{program.name}: its entry {program.entry:#x} is ignored: without firmware the "
+                f"hart starts at {platform.RAM_BASE:#x}, as on QEMU"
+            )
+        elif not direct and program.entry != platform.RAM_BASE + SUPERVISOR_OFFSET:
+            self.warnings.append(
+                f"{program.name}: its entry {program.entry:#x} is ignored: the firmware jumps to "
+                f"{platform.RAM_BASE + SUPERVISOR_OFFSET:#x}"
+            )
+        tree = devicetree.build(
+            ram_base=platform.RAM_BASE, ram_size=self.memory.size, bootargs=self.append
+        )
+        room = (len(tree) + PAGE - 1) // PAGE * PAGE
+        address = platform.RAM_BASE + self.memory.size - room
+        used = max((at + size for at, _, size in program.segments), default=0)
+        if used > address:
+            raise LoadError(
+                f"{program.name}: no room for the device tree above it; give more with --ram"
+            )
+        self.memory.write(address, tree)
+        self.x[11] = address
+
+    def _watch_tohost(self, program: Program) -> None:
+        """HTIF: a store to the symbol `tohost` can end the machine, as on Spike."""
+        self._tohost = program.symbols.get("tohost", -1)
+        self._set_watchpoints()
+
+    # ---- running ----------------------------------------------------------------------------
+
+    def run(self, max_steps: int, idle: int | None = None) -> Stop:
+        """Run at most `max_steps` steps; exact.  `idle` bounds the steps that wfi may sleep.
+
+        Never raises for anything a guest does: device and backend exceptions end the machine
+        with reason "error" and a traceback in `report`.
+        """
+        if self._stop is not None:
+            return self._stop
+        try:
+            return self._run(int(self.record[s.STEPS]) + max_steps, idle)
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:
+            self.errors += 1
+            self.report = traceback.format_exc()
+            self._stop = Stop(ERROR, 4, f"{type(error).__name__} in a device: {error}")
+            return self._stop
+
+    def _run(self, end: int, idle: int | None) -> Stop:
+        record = self.record
+        self.board.poll()
+        while self._stop is None:
+            if self.waiting:
+                if not self.hart_pending():
+                    slept = self._sleep(idle)
+                    if slept < 0:
+                        return Stop(IDLE)
+                    if idle is not None:
+                        idle -= slept
+                    continue
+                self.waiting = False
+            code = self._execute(end)
+            if code == execute.EXIT_BUDGET:
+                return Stop(BUDGET)
+            if code == execute.EXIT_MMIO:
+                self._mmio()
+            elif code == execute.EXIT_SBI:
+                self._sbi_call()
+            elif code == execute.EXIT_WFI:
+                self.waiting = True
+            elif code == execute.EXIT_BREAK:
+                if int(record[s.PC]) in self._breakpoints:
+                    return Stop(BREAKPOINT, detail=f"{int(record[s.PC]):#010x}")
+                self._step_over(end)
+            elif code == execute.EXIT_WATCH:
+                stop = self._watch_hit()
+                if stop:
+                    return stop
+            else:
+                stop = self._other_exit(code)
+                if stop:
+                    return stop
+            if int(record[s.STEPS]) >= end and self._stop is None:
+                return Stop(BUDGET)
+        return self._stop
+
+    def _other_exit(self, code: int) -> Stop | None:
+        """An exit that only a subclass knows."""
+        raise AssertionError(f"exit {code}")
+
+    def _sleep(self, idle: int | None) -> int:
+        """Let wfi sleep until the next timer, at most `idle` steps; steps slept, -1 if for ever."""
+        record = self.record
+        distance = int(csrfile.deadline_step(record)) - int(record[s.STEPS])
+        if distance > s.NEVER >> 8:
+            if not idle:
+                return -1
+            distance = idle
+        if idle is not None:
+            distance = min(distance, idle)
+        if distance <= 0:
+            return -1
+        record[s.IDLE] += distance
+        return distance
+
+    def sleep_distance(self) -> int | None:
+        """Steps until a timer wakes the sleeping hart; None if no timer will."""
+        distance = int(csrfile.deadline_step(self.record)) - int(self.record[s.STEPS])
+        return None if distance > s.NEVER >> 8 else max(0, distance)
+
+    def hart_pending(self) -> int:
+        """mip & mie of the guest: what would wake a wfi."""
+        return int(csrfile.mip_now(self.record) & self.record[s.MIE])
+
+    def _mmio(self) -> None:
+        """Perform the access that compiled code left to the bus, and finish the instruction."""
+        record = self.record
+        pa = int(record[s.MMIO_PA])
+        width = int(record[s.MMIO_WIDTH])
+        if record[s.MMIO_WRITE]:
+            done = self.board.bus.write(pa, width, int(record[s.MMIO_VALUE]))
+            if not done:
+                self._deliver(_STORE_ACCESS_FAULT, int(record[s.TVAL]))
+                return
+        else:
+            value = self.board.bus.read(pa, width)
+            if value is None:
+                self._deliver(_LOAD_ACCESS_FAULT, int(record[s.TVAL]))
+                return
+            if record[s.MMIO_VALUE]:
+                top = 1 << (8 * width - 1)
+                value = (value ^ top) - top
+            self.x[int(record[s.MMIO_RD])] = value & s.MASK32
+        record[s.PC] = (int(record[s.PC]) + 4) & s.MASK32
+        record[s.STEPS] += 1
+
+    def _deliver(self, cause: int, tval: int) -> None:
+        trap.take_trap(self.record, np.int64(cause), np.int64(tval))
+
+    def _sbi_call(self) -> None:
+        """Answer an ecall of S-mode; it counts as one step, and as not retired."""
+        record = self.record
+        error, value = self.sbi.call([int(v) for v in self.x[10:18]])
+        self.x[10] = error & s.MASK32
+        if value is not None:
+            self.x[11] = value & s.MASK32
+        record[s.PC] = (int(record[s.PC]) + 4) & s.MASK32
+        record[s.STEPS] += 1
+        record[s.NOT_RETIRED] += 1
+        record[s.RESERVATION] = -1
+        self.hart.p[s.RESERVATION] = -1
+
+    # ---- what devices and firmware ask of us (HartPort, SbiPort) ------------------------------
+
+    def mtime(self) -> int:
+        """Guest time in ticks."""
+        return int(csrfile.time_now(self.record))
+
+    def set_mtime(self, ticks: int) -> None:
+        """The guest wrote mtime."""
+        self.record[s.TIME_OFFSET] += min(ticks, s.NEVER >> 4) - self.mtime()
+
+    def set_timecmp(self, hart: int, ticks: int) -> None:
+        """The guest wrote mtimecmp."""
+        self.record[s.TIMECMP] = min(ticks, s.NEVER)
+
+    def set_line(self, bit: int, level: bool) -> None:
+        """An interrupt line of the hart: `bit` is its position in mip."""
+        lines = int(self.record[s.LINES])
+        self.record[s.LINES] = lines | 1 << bit if level else lines & ~(1 << bit)
+
+    def exited(self, kind: str, code: int) -> None:
+        """The guest wrote the test finisher."""
+        if kind == "fail" and code == 0:
+            code = 1
+        self._stop = Stop(EXIT, code, "reset" if kind == "reset" else "finisher")
+
+    def console_put(self, data: bytes) -> None:
+        self.console.write(data)
+
+    def console_get(self) -> int:
+        return self.console.get()
+
+    def set_timer(self, ticks: int) -> None:
+        self.record[s.STIMECMP] = min(ticks, s.NEVER)
+
+    def shutdown(self, reason: str, code: int) -> None:
+        self._stop = Stop(EXIT, code, reason)
+
+    def read_memory(self, pa: int, n: int) -> bytes | None:
+        return self.memory.read(pa, n)
+
+    def write_memory(self, pa: int, data: bytes) -> bool:
+        return self.memory.write(pa, data)
+
+    # ---- debugging face -----------------------------------------------------------------------
+
+    def step(self, n: int = 1) -> Stop:
+        """Run exactly `n` steps, breakpoints notwithstanding."""
+        with_breaks = self._breakpoints
+        if with_breaks:
+            self.hart.set_breakpoints([])
+        try:
+            return self.run(n)
+        finally:
+            if with_breaks:
+                self.hart.set_breakpoints(sorted(with_breaks))
+
+    def _step_over(self, end: int) -> None:
+        """Pass a stop word that belongs to another address of the same physical page."""
+        self.hart.set_breakpoints([])
+        code = self._execute(min(end, int(self.record[s.STEPS]) + 1))
+        self.hart.set_breakpoints(sorted(self._breakpoints))
+        if code == execute.EXIT_MMIO:
+            self._mmio()
+        elif code == execute.EXIT_SBI:
+            self._sbi_call()
+        elif code == execute.EXIT_WFI:
+            self.waiting = True
+
+    def resume(self, max_steps: int) -> Stop:
+        """Like `run`, but a breakpoint at the current pc does not stop at once."""
+        if self._stop is None and not self.waiting and self.pc in self._breakpoints:
+            stop = self.step(1)
+            if stop.reason != BUDGET:
+                return stop
+            max_steps -= 1
+        return self.run(max_steps)
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return int(self.record[s.PC])
+
+    @property
+    def mode(self) -> str:
+        """Privilege mode: "M", "S" or "U" (virtual in a VM)."""
+        return MODES[int(self.record[s.MODE])]
+
+    @property
+    def steps(self) -> int:
+        """Steps so far: retired instructions and delivered traps."""
+        return int(self.record[s.STEPS])
+
+    @property
+    def instret(self) -> int:
+        """Instructions retired so far."""
+        return int(self.record[s.STEPS] - self.record[s.NOT_RETIRED])
+
+    def csr(self, name: str | int) -> int:
+        """The value of a CSR by name or number; KeyError if there is none."""
+        number = csr.BY_NAME[name].number if isinstance(name, str) else name
+        if number not in csr.BY_NUMBER:
+            raise KeyError(name)
+        return int(csrfile.csr_read(self.record, np.int64(number)))
+
+    def set_csr(self, name: str | int, value: int) -> None:
+        """Write a CSR as a csrw in machine mode would; its WARL rules hold."""
+        number = csr.BY_NAME[name].number if isinstance(name, str) else name
+        if number not in csr.BY_NUMBER:
+            raise KeyError(name)
+        effects = int(csrfile.csr_write(self.record, np.int64(number), np.int64(value & s.MASK32)))
+        self._effects(effects)
+
+    def _effects(self, effects: int) -> None:
+        """Answer effect bits that a debugger's write caused."""
+        execute.apply_effects(self.hart.core, np.int64(effects))
+
+    def set_pc(self, value: int) -> None:
+        self.record[s.PC] = value & s.MASK32
+
+    def set_x(self, index: int, value: int) -> None:
+        """Write a register; x0 stays 0."""
+        if index:
+            self.x[index] = value & s.MASK32
+
+    def translate(self, va: int) -> int:
+        """Physical address (gpa) of a load from `va` now; negative if it would fault."""
+        return hart_core.peek(self.record, self.memory.fmap, self.memory.ram, va)
+
+    def read(self, va: int, n: int) -> bytes | None:
+        """`n` bytes at a virtual address, without side effects; None if not RAM or not mapped."""
+        return self._pieces(va, n, lambda pa, at, length: self.memory.read(pa, length))
+
+    def write(self, va: int, data: bytes) -> bool:
+        """Write bytes at a virtual address as a debugger does; False if not RAM or not mapped."""
+        if self.read(va, len(data)) is None:
+            return False
+        self._pieces(
+            va,
+            len(data),
+            lambda pa, at, length: (
+                b"" if self.memory.write(pa, data[at : at + length]) else None
+            ),
+        )
+        return True
+
+    def _pieces(
+        self, va: int, n: int, do: Callable[[int, int, int], bytes | None]
+    ) -> bytes | None:
+        """Call `do(pa, offset in the range, length)` for each page of a virtual range."""
+        out = []
+        done = 0
+        while done < n:
+            address = (va + done) & s.MASK32
+            length = min(n - done, PAGE - address % PAGE)
+            pa = self.translate(address)
+            piece = do(pa, done, length) if pa >= 0 else None
+            if piece is None:
+                return None
+            out.append(piece)
+            done += length
+        return b"".join(out)
+
+    def read_phys(self, pa: int, n: int) -> bytes | None:
+        """`n` bytes of RAM at a physical address (gpa in a VM); None outside RAM."""
+        return self.memory.read(pa, n)
+
+    def write_phys(self, pa: int, data: bytes) -> bool:
+        """Write RAM at a physical address; False outside RAM."""
+        return self.memory.write(pa, data)
+
+    @property
+    def breakpoints(self) -> frozenset[int]:
+        """Virtual addresses at which `run` stops."""
+        return frozenset(self._breakpoints)
+
+    def add_breakpoint(self, va: int) -> None:
+        """Stop before the instruction at `va`; ValueError beyond 32 breakpoints."""
+        self.hart.set_breakpoints(sorted(self._breakpoints | {va}))
+        self._breakpoints.add(va)
+
+    def remove_breakpoint(self, va: int) -> None:
+        """Forget a breakpoint; nothing happens if there is none."""
+        self._breakpoints.discard(va)
+        self.hart.set_breakpoints(sorted(self._breakpoints))
+
+    def set_watchpoints(self, ranges: Iterable[tuple[int, int, int]]) -> None:
+        """Stop after accesses to (va, length, kinds: 1 load, 2 store, 3 both)."""
+        self._watchpoints = list(ranges)
+        self._set_watchpoints()
+
+    def _set_watchpoints(self) -> None:
+        ranges = list(self._watchpoints)
+        if self._tohost >= 0:
+            ranges.append((self._tohost, 8, 2))
+        self.hart.set_watchpoints(ranges)
+
+    def _watch_hit(self) -> Stop | None:
+        va = int(self.hart.p[s.WATCH_HIT])
+        if self._tohost >= 0 and self._tohost <= va < self._tohost + 8:
+            data = self.read(self._tohost, 8)
+            value = int.from_bytes(data or b"", "little")
+            if value & 1:
+                code = (value & s.MASK32) >> 1
+                self._stop = Stop(EXIT, code, "tohost")
+                return self._stop
+            if value >> 48 == 0x0101:
+                self.console.write(bytes([value & 255]))
+                self.write(self._tohost, bytes(8))
+            if not any(at <= va < at + n for at, n, _ in self._watchpoints):
+                return None
+        return Stop(WATCHPOINT, detail=f"{va:#010x}")
+
+    @property
+    def console_output(self) -> bytes:
+        """What the guest wrote (the last 4 MiB)."""
+        return self.console.output
+
+    def feed(self, data: bytes) -> None:
+        """Console input: to the UART and to the SBI console."""
+        self.console.feed(data)
+        self.board.uart.feed(data)
+
+    @property
+    def stopped(self) -> Stop | None:
+        """The Stop that ended the machine for good, None while it can run."""
+        return self._stop
