@@ -29,9 +29,7 @@ from .sections import BRANCH, Fixup, Section, default_attributes
 from .source import Files
 from .values import (
     ABSOLUTE,
-    COMMON,
     EXPRESSION,
-    GLOBAL_BINDING,
     LABEL,
     UNDEFINED,
     WEAK_BINDING,
@@ -82,7 +80,7 @@ class Unit(Scope):
         self.stored = 0
         self.expanded = 0
         self.branch_count = 0
-        self.branches: list[tuple[int, Section, Fixup]] = []
+        self.branches: list[tuple[int, Section]] = []
         self.long_branches = long_branches
         self.numeric: dict[int, Symbol] = {}
         self.numeric_ahead: dict[int, Symbol] = {}
@@ -556,21 +554,18 @@ class Unit(Scope):
         self.branch_count = number + 1
         if number in self.long_branches:
             return True
-        section = self.section
-        self.branches.append((number, section, _PENDING))
+        self.branches.append((number, self.section))
         return False
 
     def out_of_reach(self) -> set[int]:
         """The numbers of the short branches whose targets are too far or in other sections."""
         far: set[int] = set()
-        by_section: dict[Section, list[Fixup]] = {}
-        for section in self.sections.values():
-            by_section[section] = [f for f in section.fixups if f.kind == BRANCH]
-        cursor = {section: iter(fixups) for section, fixups in by_section.items()}
-        for number, section, _ in self.branches:
-            fixup = next(cursor[section], None)
-            if fixup is None:
-                break
+        fixups = {
+            section: iter([f for f in section.fixups if f.kind == BRANCH])
+            for section in self.sections.values()
+        }
+        for number, section in self.branches:
+            fixup = next(fixups[section])
             distance = self.distance(fixup, section)
             if distance is None or not -4096 <= distance < 4096:
                 far.add(number)
@@ -730,8 +725,6 @@ class Unit(Scope):
         return head.start, max(operands.end if operands.text else op.end, op.end)
 
 
-_PENDING = Fixup(0, BRANCH, 0, -1)
-
 _RV64_ONLY = frozenset(
     ["ld", "sd", "lwu", "addw", "subw", "addiw", "sllw", "srlw", "sraw", "slliw", "srliw",
      "sraiw", "mulw", "divw", "divuw", "remw", "remuw", "negw", "sext.w", "lr.d", "sc.d"]
@@ -750,6 +743,3 @@ def find_word(text: str, word: str) -> tuple[int, int]:
         if not (before.isalnum() or before in "_.$" or after.isalnum() or after in "_.$"):
             return at, at + len(word)
     return 0, 0
-
-
-__all__ = ["COMMON", "GLOBAL_BINDING", "Unit", "find_word"]

@@ -144,4 +144,3 @@ def _wrong(lesson: Lesson, path: Path, result: Result) -> list[str]:
         words = f" ({failure.fail})" if failure else ""
         return [f"is caught by '{caught}'{words}, expected '{want}'"]
     return []
-

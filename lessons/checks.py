@@ -13,9 +13,7 @@ from toyvm.isa.causes import CAUSE_BREAKPOINT, cause_title
 
 from . import exits
 from .record import Access, Breach, register_name
-from .runner import Bench, Block, Blocked, CaseMaker, GuestRun, Run
-
-__all__ = ["Bench", "Blocked", "Fail"]
+from .runner import GAP, Bench, Block, Blocked, CaseMaker, GuestRun, Run, base_address
 
 
 @dataclass
@@ -32,9 +30,15 @@ class Fail(Exception):
         return f"{self.fact}; expected {self.expected}"
 
 
-def hexed(value: int) -> str:
-    """A register value as messages show it."""
-    return f"{value:#x}" if value < 10 else f"{value:#x} ({value})"
+EARLY_END = "a run ended early"
+STACK_NEAR = 4096
+"""Bytes around the stack frame that a message still describes by their distance from sp."""
+
+
+def hexed(value: int, signed: bool = False) -> str:
+    """A 32-bit value as messages show it: hexadecimal, and decimal where that looks different."""
+    shown = value - (1 << 32) if signed and value >> 31 else value
+    return f"{value:#x}" if 0 <= shown < 10 else f"{value:#x} ({shown})"
 
 
 def after(vm: Bench, *tests: Callable[[Bench], None]) -> None:
@@ -44,7 +48,7 @@ def after(vm: Bench, *tests: Callable[[Bench], None]) -> None:
             test(vm)
         except Fail:
             name = test.__name__.removeprefix("test_")
-            raise Blocked(f"not judged before the check '{name}' passes") from None
+            raise Blocked(f"the check '{name}' comes first") from None
 
 
 # -- the end of a run -----------------------------------------------------------------------------
@@ -62,13 +66,24 @@ def labels(vm: Bench, *names: str) -> None:
         )
 
 
+def starts_at(vm: Bench, label: str) -> None:
+    """The label is where the firmware jumps to: at the first byte of the program."""
+    first = base_address(vm.lesson)
+    if vm.program.symbols[label] != first:
+        raise Fail(
+            f"'{label}' is at {vm.program.symbols[label]:#x}",
+            f"'{label}' as the first instruction in .text, at {first:#x}: the firmware jumps there",
+            where=vm.source,
+        )
+
+
 def ends(vm: Bench, *makers: CaseMaker) -> None:
     """Every run ends as its case says: by ebreak or by returning to the grader's call."""
     for run in vm.attempts(*makers):
         if run.ended:
             continue
         if run.record.breach is not None:
-            raise Blocked(f"not judged: an earlier check ended the run ({run.name})")
+            raise Blocked(EARLY_END)
         raise _not_ended(vm, run)
 
 
@@ -131,17 +146,17 @@ def ended_by_guest(vm: Bench, runs: list[GuestRun]) -> None:
 
 
 def _breach(vm: Bench, makers: tuple[CaseMaker, ...], kinds: tuple[str, ...]) -> None:
+    """Fail at a breach of these kinds; a run that stopped for another reason proves nothing."""
     for run in vm.attempts(*makers):
         breach = run.record.breach
         if breach is not None and breach.kind in kinds:
             raise _WORDS[breach.kind](run, breach)
-        if breach is not None:
-            raise Blocked(f"not judged: the run ended at a breach of another rule ({run.name})")
+    vm.runs(*makers)
 
 
 def _calls_made(vm: Bench, makers: tuple[CaseMaker, ...]) -> None:
     if all(run.record.depth == 1 for run in vm.attempts(*makers)):
-        raise Blocked("not judged: the program makes no call")
+        raise Blocked("the program makes no call")
 
 
 def defined(vm: Bench, *makers: CaseMaker) -> None:
@@ -285,26 +300,42 @@ def no_lost_results(vm: Bench, *makers: CaseMaker) -> None:
                 where=run.program.where(run.record.lost[0]),
                 page="result",
             )
+    vm.runs(*makers)
 
 
-def inside(run: Run, accesses: list[Access], names: tuple[str, ...], own_code: bool) -> None:
-    """Every access hits one of the case's blocks ``names`` or the own stack frame.
+def loads_inside(vm: Bench, makers: tuple[CaseMaker, ...], names: tuple[str, ...]) -> None:
+    """Every load hits a block called one of ``names``, the own frame or the program's own bytes."""
+    for run in vm.attempts(*makers):
+        _inside(run, run.record.loads, names, own_bytes=True)
+    for run in vm.runs(*makers):
+        wanted = any(block.data for block in run.case.blocks if block.name in names)
+        if wanted and not run.record.loads:
+            raise Blocked(f"{run.case.entry} loads nothing ({run.name})")
 
-    ``own_code`` also allows the program's own bytes (constants, variables).
-    """
+
+def stores_inside(vm: Bench, makers: tuple[CaseMaker, ...], names: tuple[str, ...]) -> None:
+    """Every store hits a block called one of ``names`` or the own stack frame."""
+    for run in vm.attempts(*makers):
+        _inside(run, run.record.stores, names, own_bytes=False)
+    for run in vm.runs(*makers):
+        if not run.record.stores and any(block.name in names for block in run.case.blocks):
+            raise Blocked(f"{run.case.entry} stores nothing ({run.name})")
+
+
+def _inside(run: Run, accesses: list[Access], names: tuple[str, ...], own_bytes: bool) -> None:
     blocks = [block for block in run.case.blocks if block.name in names]
     for access in accesses:
         if access.in_frame or any(access.inside(b.address, len(b.data)) for b in blocks):
             continue
-        if own_code and run.program.image_bytes(access.address, access.width) is not None:
+        if own_bytes and run.program.image_bytes(access.address, access.width) is not None:
             continue
         verb, kind = ("stored", "stores") if access.store else ("loaded", "loads")
-        allowed = " or ".join([*(f"the {b.name}" for b in blocks), "the own stack frame"])
+        allowed = [*(f"the {block.name}" for block in blocks), "the own stack frame"]
         raise Fail(
-            f"{_bytes(access.width)} {verb} at {_place(run, access)} ({run.name})",
-            f"{kind} only in {allowed}",
+            f"{_bytes(access.width)} {verb} {_place(run, access)} ({run.name})",
+            f"{kind} only in {' or '.join(allowed)}",
             where=run.program.where(access.pc),
-            page="memory-" + kind,
+            page="memory",
         )
 
 
@@ -315,24 +346,21 @@ def _bytes(count: int) -> str:
 def _place(run: Run, access: Access) -> str:
     for block in run.case.blocks:
         size, offset = len(block.data), access.address - block.address
-        if -64 < offset < size + 64:
-            if offset < 0:
-                return f"{_bytes(-offset)} before the {block.name}"
-            if offset >= size:
-                behind = offset - size
-                return (
-                    f"{_bytes(behind)} behind the end of the {block.name}"
-                    if behind
-                    else (f"the end of the {block.name}, behind its last byte")
-                )
-            if offset + access.width > size:
-                return f"the {block.name}, {_bytes(offset + access.width - size)} over its end"
-            return f"byte {offset} of the {block.name}"
-    if access.low - 4096 < access.address < access.low:
+        if offset <= -GAP or offset >= size + GAP:
+            continue
+        if offset < 0:
+            return f"{_bytes(-offset)} before the {block.name}"
+        if offset >= size:
+            distance = _bytes(offset - size) if offset > size else "just"
+            return f"{distance} behind the end of the {block.name}"
+        if offset + access.width > size:
+            return f"over the end of the {block.name}, by {_bytes(offset + access.width - size)}"
+        return f"at byte {offset} of the {block.name}"
+    if access.low - STACK_NEAR < access.address < access.low:
         return f"{_bytes(access.low - access.address)} below sp"
-    if access.low <= access.address < run.record.entry_sp + 4096:
-        return f"sp + {access.address - access.low}, above the own frame"
-    return f"address {access.address:#x}"
+    if access.low <= access.address < run.record.entry_sp + STACK_NEAR:
+        return f"at sp + {access.address - access.low}, above the own frame"
+    return f"at address {access.address:#x}"
 
 
 def at_most(run: Run, count: int, limit: int, what: str, where: str = "") -> None:
@@ -347,16 +375,16 @@ def at_least(run: Run, count: int, limit: int, what: str) -> None:
         raise Fail(f"{count} {what} ({run.name})", f"at least {limit}", page="result")
 
 
-def stored(run: Run, got: int, want: int, what: str, block: Block) -> None:
+def stored(run: Run, got: int, want: int, what: str, block: Block, signed: bool) -> None:
     """The number in memory at ``block`` is ``want``; ``what`` says in words what that is."""
     if got == want:
         return
     pcs = [a.pc for a in run.record.stores if a.address in range(*_ends(block))]
     raise Fail(
-        f"the {block.name} in memory is {hexed(got)} ({run.name})"
+        f"the {block.name} in memory is {hexed(got, signed)} ({run.name})"
         if pcs
         else f"nothing was stored at the {block.name} ({run.name})",
-        f"{hexed(want)}, {what}",
+        f"{hexed(want, signed)}, {what}",
         where=f"last stored at {run.program.where(pcs[-1])}" if pcs else "",
         page="result",
     )
@@ -372,7 +400,7 @@ def _ends(block: Block) -> tuple[int, int]:
 def prediction(vm: Bench, run: GuestRun, cause: str, each: int, once: int, n: int) -> None:
     """``each`` * n + ``once`` is what the ledger of the given kernel counts for ``cause``."""
     name = exits.title(cause)
-    where = "the words at the label 'predict'"
+    where = f"{vm.source}, the words at the label 'predict'"
     if each < 0 or once < 0:
         raise Fail(
             f"no prediction of the exits for {name}",

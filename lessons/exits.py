@@ -21,14 +21,22 @@ class Cause:
 COUNTED: tuple[Cause, ...] = (
     Cause("csr", "CSR accesses", ("csr",)),
     Cause("mmio", "device accesses", ("mmio",)),
-    Cause("sbi", "SBI calls", ("ecall", "sbi", "hypercall")),
-    Cause("other", "others", ("sret", "mret", "wfi", "sfence", "reflect", "mprv")),
-)
+    Cause("sbi", "SBI calls", ("sbi",)),
+    Cause(
+        "other",
+        "others",
+        ("mret", "sret", "wfi", "sfence", "mprv", "ecall", "ebreak", "illegal", "page_fault",
+         "access_fault", "misaligned"),
+    ),
+)  # fmt: skip
 """Exits that an instruction of the guest causes each time; they make up the lesson's total."""
+
+NOT_COUNTED = ("fill", "interrupt")
+"""Page fills happen once a page and interrupts come from outside: no instruction's own doing."""
 
 
 def counted(ledger: Mapping[str, int]) -> dict[str, int]:
-    """Exits by the lessons' causes; page fills and the ends of time slices are left out."""
+    """Exits by the lessons' causes."""
     return {cause.id: sum(ledger.get(name, 0) for name in cause.names) for cause in COUNTED}
 
 

@@ -77,7 +77,7 @@ def grade(
     """Grade one source file.  Every trouble ends in a Result, none in an exception."""
     seeds = tuple(seeds)
     try:
-        program = assemble_file(source)
+        program = assemble_file(source, lesson)
     except SubmissionError as error:
         return Result(lesson, source, seeds, UNUSABLE, problem=str(error))
     except Exception:

@@ -200,10 +200,10 @@ class Recorder:
         record.last_pc = pc
         record.visits[pc] += 1
         insn = self._decode(pc)
-        if insn is not None and self._uses_unknown(pc, insn):
-            return
         x = self._registers()
-        if insn is not None and self._breaks_contract(pc, insn, x):
+        if insn is not None and (
+            self._breaks_contract(pc, insn, x) or self._uses_unknown(pc, insn)
+        ):
             return
         stop = hart.step(1)
         if int(hart.pc) == self.trap:

@@ -64,6 +64,9 @@ def text(result: Result, following: Lesson | None = None) -> str:
     width = max(len(verdict.spec.id) for verdict in result.verdicts)
     for verdict in result.verdicts:
         lines += _lines(verdict, width)
+    notes = dict.fromkeys(verdict.note for verdict in result.verdicts if verdict.note)
+    if notes:
+        lines += ["", f"-     not judged: {clean('; '.join(notes))}"]
     lines.append("")
     if result.facts:
         lines += [clean(fact) for fact in result.facts] + [""]
@@ -85,8 +88,6 @@ def _lines(verdict: Verdict, width: int) -> list[str]:
     )
     lines = [head]
     indent = " " * 13
-    if verdict.note:
-        lines.append(f"{indent}{clean(verdict.note)}")
     fail = verdict.fail
     if fail is None:
         return lines

@@ -22,7 +22,10 @@ from .record import MASK, Record, Recorder
 
 RAM = 1 << 20
 """Bytes of RAM of the machine that a submission runs on."""
-PROGRAM_END = RAM_BASE + 0x4_0000
+PROGRAM_SPACE = 0x4_0000
+"""Bytes from the first address of a submission on that it may take."""
+VM_RAM = 8 << 20
+"""Bytes of RAM of the virtual machine of a guest kernel."""
 DATA = (RAM_BASE + 0x4_0000, RAM_BASE + 0xB_0000)
 STACK_LOW = DATA[1]
 STACK_TOP = RAM_BASE + 0xF_0000
@@ -218,7 +221,7 @@ class Boards:
         """A virtual machine with the built-in SBI, its kernel in virtual S-mode."""
         from toyvm.hypervisor import Vm
 
-        return Vm(ram=RAM, bios="sbi")
+        return Vm(ram=VM_RAM, bios="sbi")
 
 
 CaseMaker = Callable[[Inputs], Case]
@@ -333,7 +336,7 @@ class Bench:
         for label, value in case.words.items():
             if label in program.symbols:
                 machine.write_phys(program.symbols[label], value.to_bytes(4, "little"))
-        stop = machine.run(self.lesson.insns)
+        stop = machine.run(self.lesson.insns + self.lesson.traps)
         console = bytes(machine.console_output[:CONSOLE_BYTES])
         return GuestRun(
             case, seed, program, stop.reason, int(stop.code or 0), str(stop.detail or ""),
@@ -344,32 +347,42 @@ class Bench:
 def _all_ended(runs: list[Any]) -> list[Any]:
     for run in runs:
         if not run.ended:
-            raise Blocked(f"not judged: a run did not end ({run.name})")
+            raise Blocked("a run ended early")
     return runs
 
 
-def assemble_file(source: Path) -> Program:
-    """Assemble a submission; SubmissionError says why there is no program to run."""
+def assemble_file(source: Path, lesson: Lesson) -> Program:
+    """Assemble a submission to the lesson; SubmissionError says why there is no program to run."""
     from assembler import AssemblyError, Limits, assemble
 
+    base = base_address(lesson)
     limits = Limits(
         statements=MAX_STATEMENTS,
         source_bytes=MAX_SOURCE,
-        image_bytes=PROGRAM_END - RAM_BASE,
+        image_bytes=PROGRAM_SPACE,
         expansion_bytes=16 * MAX_SOURCE,
     )
     try:
-        image = assemble([source], jail=source.parent, limits=limits)
+        image = assemble([source], jail=source.parent, limits=limits, base=base)
     except AssemblyError as error:
         raise SubmissionError(error.render()) from None
     program = program_of(image)
     for start, data in program.segments:
-        if start < RAM_BASE or start + len(data) > PROGRAM_END:
+        if start < base or start + len(data) > base + PROGRAM_SPACE:
             raise SubmissionError(
                 f"{source}: {len(data)} bytes at {start:#x} do not fit: expected a program"
-                f" between {RAM_BASE:#x} and {PROGRAM_END:#x}"
+                f" between {base:#x} and {base + PROGRAM_SPACE:#x}"
             )
     return program
+
+
+def base_address(lesson: Lesson) -> int:
+    """Where the lesson's programs start: RAM, or behind the firmware in a virtual machine."""
+    if lesson.target == "machine":
+        return RAM_BASE
+    from toyvm.machine.loader import SUPERVISOR_OFFSET
+
+    return RAM_BASE + SUPERVISOR_OFFSET
 
 
 @cache
@@ -382,4 +395,4 @@ def harness_program() -> Program:
 
 def given_program(lesson: Lesson) -> Program:
     """The lesson's start file as a program."""
-    return assemble_file(lesson.start)
+    return assemble_file(lesson.start, lesson)

@@ -70,15 +70,10 @@ class WorkFolder:
     def reset(self, lesson: Lesson) -> Path | None:
         """Start a lesson again; the old source is kept beside it, its path is returned."""
         target = self.file(lesson)
-        kept = None
-        if target.exists():
-            if target.read_bytes() != lesson.start.read_bytes():
-                number = 1
-                while (kept := target.with_name(f"start-old-{number}.s")).exists():
-                    number += 1
-                os.replace(target, kept)
-            else:
-                target.unlink()
+        kept: Path | None = None
+        if target.exists() and target.read_bytes() != lesson.start.read_bytes():
+            kept = _free_name(target)
+            os.replace(target, kept)
         self.progress[lesson.id] = Progress()
         self.provide(lesson)
         self.save()
@@ -117,3 +112,10 @@ class WorkFolder:
             os.replace(path, broken)
             self.notice = f"{path} was damaged: progress starts anew, the old file is {broken.name}"
             return {}
+
+
+def _free_name(source: Path) -> Path:
+    number = 1
+    while (path := source.with_name(f"start-old-{number}.s")).exists():
+        number += 1
+    return path

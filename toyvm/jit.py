@@ -83,7 +83,7 @@ numba, CACHE_DIR = _import_numba()
 #: False under NUMBA_DISABLE_JIT=1: kernels are then plain Python.
 COMPILED: bool = not numba.config.DISABLE_JIT
 BOUNDSCHECK: bool = bool(numba.config.BOUNDSCHECK)
-_CACHED = CACHE_DIR != Path()
+_CACHED = Path() != CACHE_DIR
 
 #: Every kernel of the project, in the order in which the modules define them.
 KERNELS: list[Any] = []

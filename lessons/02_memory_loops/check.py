@@ -103,14 +103,12 @@ def test_defined(vm: Bench) -> None:
 
 def test_reads(vm: Bench) -> None:
     checks.labels(vm, *LABELS)
-    for run in vm.attempts(*FULL):
-        checks.inside(run, run.record.loads, ("array", "string"), own_code=True)
+    checks.loads_inside(vm, FULL, ("array", "string"))
 
 
 def test_writes(vm: Bench) -> None:
     checks.labels(vm, *LABELS)
-    for run in vm.attempts(*FULL, *NONE):
-        checks.inside(run, run.record.stores, ("result",), own_code=False)
+    checks.stores_inside(vm, FULL + NONE, ("result",))
 
 
 def test_ends(vm: Bench) -> None:
@@ -135,8 +133,7 @@ def test_lowest(vm: Bench) -> None:
 
 def test_empty(vm: Bench) -> None:
     checks.labels(vm, *LABELS)
-    for run in vm.attempts(*NONE):
-        checks.inside(run, run.record.loads, ("string",), own_code=True)
+    checks.loads_inside(vm, NONE, ("string",))
     for run in vm.runs(empty_string):
         checks.register(run, "a0", 0, "the length of the empty string")
     for run in vm.runs(bytes_none):
@@ -157,4 +154,4 @@ def result(run: Run, what: str) -> None:
     """The result in memory is as expected; the bytes around it are judged by 'writes'."""
     block = next(block for block in run.case.blocks if block.name == "result")
     got = int.from_bytes(run.read(block.address, len(block.data)), "little")
-    checks.stored(run, got, run.case.expected, what, block)
+    checks.stored(run, got, run.case.expected, what, block, signed=len(block.data) == 4)

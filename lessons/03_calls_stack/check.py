@@ -86,8 +86,7 @@ def test_defined(vm: Bench) -> None:
 
 def test_frame(vm: Bench) -> None:
     checks.labels(vm, "sum")
-    for run in vm.attempts(*ALL):
-        checks.inside(run, run.record.stores, (), own_code=False)
+    checks.stores_inside(vm, ALL, ())
 
 
 def test_ends(vm: Bench) -> None:

@@ -44,6 +44,7 @@ ALL = (rounds, few, none)
 
 def test_ends(vm: Bench) -> None:
     checks.labels(vm, *LABELS)
+    checks.starts_at(vm, "_start")
     for make in ALL:
         checks.ended_by_guest(vm, vm.guest_attempts(make))
 
@@ -96,3 +97,18 @@ def test_half(vm: Bench) -> None:
     for make in (rounds, few):
         for run, given in zip(vm.guests(make), vm.guests(make, given=True), strict=True):
             checks.fewer_exits(vm, run, given, 2)
+
+
+def facts(vm: Bench) -> list[str]:
+    """The ledgers, once all six numbers are predicted."""
+    at = vm.program.symbols.get("predict")
+    words = None if at is None else vm.program.image_bytes(at, 8 * len(PREDICTED))
+    if words is None or any(words[i + 3] & 0x80 for i in range(0, len(words), 4)):
+        return []
+    lines = ["exits      n" + "".join(f"{exits.title(c):>18}" for c in PREDICTED) + "     all"]
+    for make in ALL:
+        for name, given in (("given", True), ("here", False)):
+            run = vm.guest_attempts(make, given)[0]
+            counts = "".join(f"{run.exits[c]:>18}" for c in PREDICTED)
+            lines.append(f"{name:5} {run.case.expected[0]:>6}{counts}{run.total:>8}")
+    return lines

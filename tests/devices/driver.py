@@ -189,9 +189,7 @@ class Driver:
             status |= 8
             machine.store(0x70, status)
             assert machine.load(0x70) & 8, "the device refused the features"
-        self.queues = [
-            Queue(machine, n, size, at + n * 0x8000, self.legacy) for n in range(queues)
-        ]
+        self.queues = [Queue(machine, n, size, at + n * 0x8000, self.legacy) for n in range(queues)]
         machine.store(0x70, status | 4)
 
     def _features(self) -> int:

@@ -68,7 +68,7 @@ def test_misaligned_and_odd_widths_never_reach_the_device(pa, width):
 def test_overlapping_windows_are_a_mistake_in_the_board(base):
     bus = Bus()
     bus.attach(0x1000, Recorder(0x100), "first")
-    with pytest.raises(ValueError, match="second at .* overlaps first"):
+    with pytest.raises(ValueError, match=r"second at .* overlaps first"):
         bus.attach(base, Recorder(0x100), "second")
 
 

@@ -52,7 +52,7 @@ class Model:
     """The specification in sets, one decision at a time; no bit tricks."""
 
     def __init__(self) -> None:
-        self.priority = {source: 0 for source in range(1, SOURCES + 1)}
+        self.priority = dict.fromkeys(range(1, SOURCES + 1), 0)
         self.enabled: list[set[int]] = [set() for _ in range(CONTEXTS)]
         self.threshold = [0] * CONTEXTS
         self.high: set[int] = set()
@@ -195,7 +195,9 @@ def test_reading_the_registers_back():
     assert board.plic.read(0x20_0000 + 0x1000 * CONTEXTS + 4, 4) == 0
 
 
-@pytest.mark.parametrize(("offset", "width"), [(0, 1), (0, 2), (2, 4), (0, 8), (-4, 4), (6 << 20, 4)])
+@pytest.mark.parametrize(
+    ("offset", "width"), [(0, 1), (0, 2), (2, 4), (0, 8), (-4, 4), (6 << 20, 4)]
+)
 def test_other_accesses_fault(offset, width):
     board = Board()
     assert board.plic.read(offset, width) is None

@@ -21,9 +21,6 @@ from typing import NoReturn
 OK, FAILED, USAGE, SPENT, INTERNAL = 0, 1, 2, 3, 4
 INTERRUPTED = 130
 
-REPORT_AT = "the issue tracker of toyvm"
-
-
 class CliError(Exception):
     """An error for the user: shown as `toyvm: error: ...`, without a traceback."""
 
@@ -78,9 +75,8 @@ def state_folder() -> Path:
     return Path(platformdirs.user_state_dir("toyvm", "toyvm"))
 
 
-def log_traceback(error: BaseException) -> Path | None:
-    """Keep the traceback of an internal error in a file; None if that is impossible."""
-    text = "".join(traceback.format_exception(error))
+def log_text(text: str) -> Path | None:
+    """Keep `text` (a traceback) in a file of the state folder; None if that is impossible."""
     head = f"{time.strftime('%Y-%m-%d %H:%M:%S')}  toyvm {' '.join(sys.argv[1:])}\n"
     try:
         folder = state_folder()
@@ -94,7 +90,7 @@ def log_traceback(error: BaseException) -> Path | None:
 
 def internal_error(error: BaseException) -> int:
     """Report a bug of ours in one line; the exit code."""
-    path = log_traceback(error)
+    path = log_text("".join(traceback.format_exception(error)))
     kept = f"; the traceback is in {path}" if path else ""
     summary = str(error).splitlines()[0] if str(error) else ""
     kind = type(error).__name__

@@ -9,6 +9,7 @@ from toyvm.network import NetBackend, PcapWriter, Port, SocketPeer, parse_mac
 from toyvm.storage import Disk, MemoryDisk, RawDisk
 
 from .specs import DriveSpec, NetSpec
+from .wire import WireCount
 
 
 class PortMaker(Protocol):
@@ -49,6 +50,8 @@ class Card:
         self.now_ns: Callable[[], int] = lambda: 0
         """Guest time in nanoseconds, for the capture."""
         self.lost = 0
+        self.sent = WireCount()
+        """What the guest sent."""
         self.on_frame: Callable[[bytes], None] | None = None
         if backend is not None:
             backend.on_frame = self._arrive
@@ -64,6 +67,7 @@ class Card:
 
     def send(self, frame: bytes) -> None:
         """Take a frame that the guest sent."""
+        self.sent.see(frame)
         self._record(frame)
         if self.backend is None:
             self.lost += 1

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from .errors import DebugError
+
 MASK32 = 0xFFFF_FFFF
 
 
@@ -79,11 +81,12 @@ class LiveTarget:
     Both are driven by the same methods, so one adapter serves both.
     """
 
-    def __init__(self, machine: Any, name: str, kind: str) -> None:
+    def __init__(self, machine: Any, name: str, kind: str, output: bytearray) -> None:
+        """`output` is where the machine's console leaves its bytes; we take them away."""
         self.machine = machine
         self.name = name
         self.kind = kind
-        self._shown = 0
+        self._output = output
 
     @property
     def pc(self) -> int:
@@ -108,7 +111,8 @@ class LiveTarget:
     @property
     def mtime(self) -> int:
         """Guest time in ticks of the board's time base."""
-        return int(self.machine.mtime)
+        value = self.machine.mtime
+        return int(value() if callable(value) else value)
 
     def reg(self, number: int) -> int:
         """Integer register 0 to 31, unsigned."""
@@ -156,17 +160,24 @@ class LiveTarget:
 
     def add_breakpoint(self, va: int) -> None:
         """Stop before the instruction at `va` is executed."""
-        self.machine.add_breakpoint(va)
+        try:
+            self.machine.add_breakpoint(va)
+        except ValueError as error:
+            raise DebugError(str(error)) from None
 
     def remove_breakpoint(self, va: int) -> None:
         """Undo `add_breakpoint`."""
         self.machine.remove_breakpoint(va)
 
+    def forget_breakpoints(self) -> None:
+        """Leave the machine without any stop."""
+        for va in list(self.machine.breakpoints):
+            self.machine.remove_breakpoint(va)
+
     def new_output(self) -> bytes:
         """What the guest wrote to its console since the last call."""
-        written = self.machine.console_output
-        fresh = bytes(written[self._shown :])
-        self._shown += len(fresh)
+        fresh = bytes(self._output)
+        self._output.clear()
         return fresh
 
     def feed(self, data: bytes) -> None:

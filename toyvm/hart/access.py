@@ -21,7 +21,7 @@ TRAP: Final = 1
 MMIO: Final = 2
 
 #: The arrays of a hart, passed to kernels as one: registers (uint32, 64 of which 32 count),
-#: record (int64), TLB and decoded words (int64), slot of each RAM page (int32, -1 none),
+#: record (int64), TLB and decoded words (int64), slot + 1 of each RAM page (int32, 0 none),
 #: RAM (uint8), frame map (int32; the identity unless a VM's).
 Core = namedtuple("Core", ["x", "p", "tlb", "dec", "slots", "ram", "fmap"])
 
@@ -85,7 +85,7 @@ def _enter(core, va, offset, access):
     page = offset & ~np.int64(0xFFF)
     if access == mmu.LOAD:
         tlb.put(core.tlb, p[s.DATA_BASE] + tlb.READ, va, page)
-    elif core.slots[page >> 12] < 0:
+    elif core.slots[page >> 12] == 0:
         tlb.put(core.tlb, p[s.DATA_BASE] + tlb.WRITE, va, page)
 
 
@@ -294,7 +294,7 @@ def fetch(core, pc):
         _fault(p, pa, access, pc)
         return np.int64(-1)
     page = offset >> 12
-    slot = np.int64(core.slots[page])
+    slot = np.int64(core.slots[page]) - 1
     if slot < 0:
         slot = decode.take_slot(p, core.dec, core.slots, page)
         if slot < 0:

@@ -50,9 +50,7 @@ class Hart:
     `ram` is uint8[n], `fmap` int32[pages]: see `mmu`.  Everything a kernel needs is in `core`.
     """
 
-    def __init__(
-        self, ram: np.ndarray, fmap: np.ndarray, hart_id: int = 0, pmp: int = 16
-    ) -> None:
+    def __init__(self, ram: np.ndarray, fmap: np.ndarray, hart_id: int = 0, pmp: int = 16) -> None:
         self.x = np.zeros(64, dtype=np.uint32)
         self.p = new_record(hart_id, pmp)
         self.core = access.Core(
@@ -60,13 +58,13 @@ class Hart:
             p=self.p,
             tlb=np.full(tlb.ENTRIES, tlb.EMPTY, dtype=np.int64),
             dec=np.zeros(DECODE_SLOTS * ops.SLOT_ENTRIES, dtype=np.int64),
-            slots=np.full(len(ram) >> 12, -1, dtype=np.int32),
+            slots=np.zeros(len(ram) >> 12, dtype=np.int32),
             ram=ram,
             fmap=fmap,
         )
 
     def run(self, end: int) -> int:
-        """Run until STEPS == `end` or an exit; returns an `execute.EXIT_` code."""
+        """Run until STEPS == `end` or an exit; returns an `events.EXIT_` code."""
         return int(execute.execute(self.core, np.int64(end)))
 
     def deadline(self) -> int:
@@ -86,7 +84,7 @@ class Hart:
             self.p[s.RESERVATION] = -1
 
     def set_breakpoints(self, addresses: list[int]) -> None:
-        """Stop before these virtual addresses (at most 32): `execute.EXIT_BREAK`."""
+        """Stop before these virtual addresses (at most 32): `events.EXIT_BREAK`."""
         if len(addresses) > 32:
             raise ValueError(f"{len(addresses)} breakpoints; a hart has 32. Delete some.")
         self.p[s.BREAKPOINTS] = len(addresses)

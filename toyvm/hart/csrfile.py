@@ -89,9 +89,7 @@ def pending_interrupt(p):
     ready = np.int64(0)
     if mode < s.MODE_M or status & csr.MSTATUS_MIE != 0:
         ready = pending & ~p[s.MIDELEG]
-    if ready == 0 and (
-        mode < s.MODE_S or (mode == s.MODE_S and status & csr.MSTATUS_SIE != 0)
-    ):
+    if ready == 0 and (mode < s.MODE_S or (mode == s.MODE_S and status & csr.MSTATUS_SIE != 0)):
         ready = pending & p[s.MIDELEG]
     if ready == 0:
         return -1
@@ -397,7 +395,7 @@ def csr_write(p, number, value):
         elif number == csr.SATP:
             if p[s.SATP] != value:
                 p[s.SATP] = value
-                return np.int64(s.EFFECT_TRANSLATION | s.EFFECT_FLUSH)
+                return np.int64(s.EFFECT_TRANSLATION)
         return np.int64(0)
     if block == 3:
         if number == csr.MSTATUS:

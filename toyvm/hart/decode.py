@@ -145,7 +145,7 @@ def invalidate(dec, slots, offset, length):
     first = offset >> 2
     last = (offset + length - 1) >> 2
     for word in range(first, last + 1):
-        slot = np.int64(slots[word >> 10])
+        slot = np.int64(slots[word >> 10]) - 1
         if slot >= 0:
             dec[slot * ops.SLOT_ENTRIES + (word & 1023)] = ops.UNDECODED
 
@@ -161,7 +161,7 @@ def take_slot(p, dec, slots, page):
     for i in range(1024):
         dec[base + i] = ops.UNDECODED
     dec[base + 1024] = (page << 32) | ops.PAGE_END
-    slots[page] = slot
+    slots[page] = slot + 1
     return slot
 
 
@@ -170,5 +170,5 @@ def forget_slots(p, dec, slots):
     """Take all slots back.  The caller flushes every fetch entry of the TLB."""
     for slot in range(p[s.NEXT_SLOT]):
         page = dec[slot * ops.SLOT_ENTRIES + 1024] >> 32
-        slots[page] = -1
+        slots[page] = 0
     p[s.NEXT_SLOT] = 0

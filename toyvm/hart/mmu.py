@@ -95,9 +95,7 @@ def _leaf_allows(pte, status, access, mode):
         return pte & sv32.PTE_X != 0
     if access == STORE:
         return pte & sv32.PTE_W != 0
-    return pte & sv32.PTE_R != 0 or (
-        pte & sv32.PTE_X != 0 and status & csr.MSTATUS_MXR != 0
-    )
+    return pte & sv32.PTE_R != 0 or (pte & sv32.PTE_X != 0 and status & csr.MSTATUS_MXR != 0)
 
 
 @kernel

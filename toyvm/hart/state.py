@@ -140,8 +140,6 @@ EFFECT_FENCE: Final = 128
 """sfence.vma retired: FENCE_VA tells."""
 EFFECT_SBI: Final = 256
 """an ecall for the built-in SBI; nothing has changed yet."""
-EFFECT_FLUSH: Final = 512
-"""satp names other tables: cached translations of its ASID must go."""
 
 MODE_U: Final = 0
 MODE_S: Final = 1

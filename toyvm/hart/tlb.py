@@ -4,8 +4,9 @@ An entry packs the page's virtual address (low 32 bits) and where the page is (h
 byte offset in `ram` for reads and writes, the first entry of the decoded page for fetches.  The
 low two bits of the compared address must be 0, so that one comparison also checks alignment.
 
-A context belongs to (mode, paging, SUM, MXR, ASID); a change of mode selects another context and
-flushes nothing.  Identity translation is an ordinary context.  Only RAM has entries.
+A context belongs to (mode, SUM, MXR, satp); a change of mode or of satp selects another context
+and flushes nothing: what a page table said before holds until an sfence.vma.  Identity translation
+is an ordinary context.  Only RAM has entries.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ CONTEXTS: Final = 16
 ENTRIES: Final = CONTEXTS * CONTEXT
 EMPTY: Final = -1
 """No aligned address has these low 32 bits."""
-_TRANSLATED: Final = 8
+TRANSLATED: Final = 8
 
 
 @kernel
-def _tag(p, mode):
+def context_tag(p, mode):
     """The tag of the context in which `mode` translates; never 0."""
     if mode == s.MODE_M or p[s.SATP] & csr.SATP_MODE == 0:
         return np.int64(1) | mode << 1
     status = p[s.MSTATUS] & (csr.MSTATUS_SUM | csr.MSTATUS_MXR)
-    asid = (p[s.SATP] & csr.SATP_ASID) >> csr.SATP_ASID_SHIFT
-    return np.int64(1) | mode << 1 | _TRANSLATED | (status >> 14) | asid << 6
+    table = p[s.SATP] & (csr.SATP_ASID | csr.SATP_PPN)
+    return np.int64(1) | mode << 1 | TRANSLATED | (status >> 14) | table << 6
 
 
 @kernel
@@ -60,12 +61,12 @@ def _find(p, tlb, tag):
 @kernel
 def select(p, tlb):
     """Point FETCH_BASE and DATA_BASE at the contexts of the current mode and status."""
-    p[s.DATA_BASE] = _find(p, tlb, _tag(p, mmu.data_mode(p)))
-    tag = _tag(p, p[s.MODE])
+    p[s.DATA_BASE] = _find(p, tlb, context_tag(p, mmu.data_mode(p)))
+    tag = context_tag(p, p[s.MODE])
     p[s.FETCH_BASE] = _find(p, tlb, tag)
-    if p[s.CONTEXT_TAGS + p[s.DATA_BASE] // CONTEXT] != _tag(p, mmu.data_mode(p)):
+    if p[s.CONTEXT_TAGS + p[s.DATA_BASE] // CONTEXT] != context_tag(p, mmu.data_mode(p)):
         # Finding the second has evicted the first.
-        p[s.DATA_BASE] = _find(p, tlb, _tag(p, mmu.data_mode(p)))
+        p[s.DATA_BASE] = _find(p, tlb, context_tag(p, mmu.data_mode(p)))
 
 
 @kernel
@@ -83,23 +84,11 @@ def flush_all(p, tlb):
 def flush_translations(p, tlb):
     """Forget what page tables said; identity contexts stay."""
     for i in range(CONTEXTS):
-        if p[s.CONTEXT_TAGS + i] & _TRANSLATED:
+        if p[s.CONTEXT_TAGS + i] & TRANSLATED:
             p[s.CONTEXT_TAGS + i] = 0
             for entry in range(i * CONTEXT, (i + 1) * CONTEXT):
                 tlb[entry] = EMPTY
     p[s.SUPERPAGES] = 0
-
-
-@kernel
-def flush_asid(p, tlb):
-    """Forget what is cached under the ASID that satp now names."""
-    asid = (p[s.SATP] & csr.SATP_ASID) >> csr.SATP_ASID_SHIFT
-    for i in range(CONTEXTS):
-        tag = p[s.CONTEXT_TAGS + i]
-        if tag & _TRANSLATED and tag >> 6 == asid:
-            p[s.CONTEXT_TAGS + i] = 0
-            for entry in range(i * CONTEXT, (i + 1) * CONTEXT):
-                tlb[entry] = EMPTY
 
 
 @kernel

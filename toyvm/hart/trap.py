@@ -11,10 +11,10 @@ import numpy as np
 
 from toyvm.hart import csrfile
 from toyvm.hart import state as s
-from toyvm.isa import csr
+from toyvm.isa import causes, csr
 from toyvm.jit import kernel
 
-INTERRUPT: Final = 1 << 31
+INTERRUPT: Final = causes.CAUSE_INTERRUPT
 """The top bit of mcause on RV32."""
 _MPP_SHIFT: Final = csrfile.MPP_SHIFT
 _MPP_MASK: Final = csrfile.MPP_MASK
@@ -25,9 +25,9 @@ WORD_SRET: Final = 0x1020_0073
 WORD_MRET: Final = 0x3020_0073
 WORD_WFI: Final = 0x1050_0073
 
-CAUSE_ILLEGAL: Final = 2
-CAUSE_BREAKPOINT: Final = 3
-CAUSE_ECALL_U: Final = 8
+CAUSE_ILLEGAL: Final = causes.CAUSE_ILLEGAL_INSN
+CAUSE_BREAKPOINT: Final = causes.CAUSE_BREAKPOINT
+CAUSE_ECALL_U: Final = causes.CAUSE_ECALL_U
 
 
 @kernel

@@ -19,10 +19,11 @@ from toyvm import platform
 from toyvm.firmware import devicetree
 from toyvm.firmware.sbi import Sbi
 from toyvm.hart import core as hart_core
-from toyvm.hart import csrfile, execute, trap
+from toyvm.hart import csrfile, events, trap
 from toyvm.hart import state as s
 from toyvm.hart.core import Hart
 from toyvm.isa import csr
+from toyvm.isa.causes import CAUSE_LOAD_ACCESS_FAULT, CAUSE_STORE_ACCESS_FAULT, cause_title
 from toyvm.machine.board import Board, Console
 from toyvm.machine.loader import SUPERVISOR_OFFSET, LoadError, Program, check_fits, load_program
 from toyvm.machine.memory import PAGE, GuestRam
@@ -37,8 +38,8 @@ BUDGET, EXIT, BREAKPOINT, WATCHPOINT, IDLE, ERROR = (
     "idle",
     "error",
 )
-_LOAD_ACCESS_FAULT: Final = 5
-_STORE_ACCESS_FAULT: Final = 7
+TRAP_LOOP: Final = 10_000
+"""Traps in a row, without a retired instruction, that end a machine."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Computer:
     # ---- subclass ---------------------------------------------------------------------------
 
     def _execute(self, end: int) -> int:
-        """Run compiled code until STEPS == end or an exit; an `execute.EXIT_` code."""
+        """Run compiled code until STEPS == end or an exit; an `events.EXIT_` code."""
         raise AssertionError("Computer is a base class: use Machine or Vm")
 
     # ---- loading ----------------------------------------------------------------------------
@@ -173,8 +174,12 @@ class Computer:
         """
         if self._stop is not None:
             return self._stop
+        before = int(self.record[s.STEPS]), int(self.record[s.NOT_RETIRED])
         try:
-            return self._run(int(self.record[s.STEPS]) + max_steps, idle)
+            stop = self._run(before[0] + max_steps, idle)
+            if stop.reason == BUDGET:
+                self._notice_trap_loop(*before)
+            return self._stop or stop
         except KeyboardInterrupt:
             raise
         except Exception as error:
@@ -182,6 +187,23 @@ class Computer:
             self.report = traceback.format_exc()
             self._stop = Stop(ERROR, 4, f"{type(error).__name__} in a device: {error}")
             return self._stop
+
+    def _notice_trap_loop(self, steps: int, traps: int) -> None:
+        """End a machine that has done nothing but trap for TRAP_LOOP steps."""
+        taken = int(self.record[s.NOT_RETIRED]) - traps
+        if taken != int(self.record[s.STEPS]) - steps or taken < TRAP_LOOP:
+            return
+        supervisor = int(self.record[s.MODE]) == s.MODE_S
+        cause = int(self.record[s.SCAUSE if supervisor else s.MCAUSE])
+        value = int(self.record[s.STVAL if supervisor else s.MTVAL])
+        vector = "stvec" if supervisor else "mtvec"
+        self._stop = Stop(
+            ERROR,
+            1,
+            f"trap loop: {taken} traps in a row and no instruction retired; the handler at "
+            f"{self.pc:#010x} traps itself ({cause_title(cause)}, tval {value:#010x}): set "
+            f"{vector} to a mapped, executable handler",
+        )
 
     def _run(self, end: int, idle: int | None) -> Stop:
         record = self.record
@@ -193,23 +215,25 @@ class Computer:
                     if slept < 0:
                         return Stop(IDLE)
                     if idle is not None:
+                        # A bounded sleep is part of the slice: what sleeps does not run.
                         idle -= slept
+                        end -= slept
                     continue
                 self.waiting = False
             code = self._execute(end)
-            if code == execute.EXIT_BUDGET:
+            if code == events.EXIT_BUDGET:
                 return Stop(BUDGET)
-            if code == execute.EXIT_MMIO:
+            if code == events.EXIT_MMIO:
                 self._mmio()
-            elif code == execute.EXIT_SBI:
+            elif code == events.EXIT_SBI:
                 self._sbi_call()
-            elif code == execute.EXIT_WFI:
+            elif code == events.EXIT_WFI:
                 self.waiting = True
-            elif code == execute.EXIT_BREAK:
+            elif code == events.EXIT_BREAK:
                 if int(record[s.PC]) in self._breakpoints:
                     return Stop(BREAKPOINT, detail=f"{int(record[s.PC]):#010x}")
                 self._step_over(end)
-            elif code == execute.EXIT_WATCH:
+            elif code == events.EXIT_WATCH:
                 stop = self._watch_hit()
                 if stop:
                     return stop
@@ -257,12 +281,12 @@ class Computer:
         if record[s.MMIO_WRITE]:
             done = self.board.bus.write(pa, width, int(record[s.MMIO_VALUE]))
             if not done:
-                self._deliver(_STORE_ACCESS_FAULT, int(record[s.TVAL]))
+                self._deliver(CAUSE_STORE_ACCESS_FAULT, int(record[s.TVAL]))
                 return
         else:
             value = self.board.bus.read(pa, width)
             if value is None:
-                self._deliver(_LOAD_ACCESS_FAULT, int(record[s.TVAL]))
+                self._deliver(CAUSE_LOAD_ACCESS_FAULT, int(record[s.TVAL]))
                 return
             if record[s.MMIO_VALUE]:
                 top = 1 << (8 * width - 1)
@@ -273,6 +297,7 @@ class Computer:
 
     def _deliver(self, cause: int, tval: int) -> None:
         trap.take_trap(self.record, np.int64(cause), np.int64(tval))
+        self.hart.p[s.RESERVATION] = -1
 
     def _sbi_call(self) -> None:
         """Answer an ecall of S-mode; it counts as one step, and as not retired."""
@@ -348,11 +373,11 @@ class Computer:
         self.hart.set_breakpoints([])
         code = self._execute(min(end, int(self.record[s.STEPS]) + 1))
         self.hart.set_breakpoints(sorted(self._breakpoints))
-        if code == execute.EXIT_MMIO:
+        if code == events.EXIT_MMIO:
             self._mmio()
-        elif code == execute.EXIT_SBI:
+        elif code == events.EXIT_SBI:
             self._sbi_call()
-        elif code == execute.EXIT_WFI:
+        elif code == events.EXIT_WFI:
             self.waiting = True
 
     def resume(self, max_steps: int) -> Stop:
@@ -401,7 +426,7 @@ class Computer:
 
     def _effects(self, effects: int) -> None:
         """Answer effect bits that a debugger's write caused."""
-        execute.apply_effects(self.hart.core, np.int64(effects))
+        events.apply_effects(self.hart.core, np.int64(effects))
 
     def set_pc(self, value: int) -> None:
         self.record[s.PC] = value & s.MASK32
@@ -426,15 +451,11 @@ class Computer:
         self._pieces(
             va,
             len(data),
-            lambda pa, at, length: (
-                b"" if self.memory.write(pa, data[at : at + length]) else None
-            ),
+            lambda pa, at, length: b"" if self.memory.write(pa, data[at : at + length]) else None,
         )
         return True
 
-    def _pieces(
-        self, va: int, n: int, do: Callable[[int, int, int], bytes | None]
-    ) -> bytes | None:
+    def _pieces(self, va: int, n: int, do: Callable[[int, int, int], bytes | None]) -> bytes | None:
         """Call `do(pa, offset in the range, length)` for each page of a virtual range."""
         out = []
         done = 0

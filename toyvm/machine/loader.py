@@ -86,7 +86,15 @@ def from_elf(data: bytes, name: str = "image") -> Program:
         return Program(name, segments, header["e_entry"], symbols)
     except LoadError:
         raise
-    except (ELFError, KeyError, ValueError, TypeError, IndexError, OverflowError, EOFError) as error:
+    except (
+        ELFError,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        OverflowError,
+        EOFError,
+    ) as error:
         raise LoadError(f"{name}: a broken ELF file ({error}); build it again") from None
     except Exception as error:  # pyelftools meets hostile headers with many kinds of exceptions
         raise LoadError(

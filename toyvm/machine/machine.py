@@ -39,9 +39,7 @@ class Machine(Computer):
         memory = allocate_ram(ram)
         fmap = np.arange(ram // PAGE, dtype=np.int32)
         hart = Hart(memory, fmap, pmp=pmp)
-        super().__init__(
-            memory, fmap, hart, hart.p, bios, drives, nets, virtio, console, append
-        )
+        super().__init__(memory, fmap, hart, hart.p, bios, drives, nets, virtio, console, append)
 
     def _execute(self, end: int) -> int:
         return self.hart.run(end)

@@ -1,5 +1,5 @@
 # expect: largest
-# Loads the bytes of 'largest' with their sign: 0x80 and above lose, or win as huge numbers.
+# Takes the bytes of 'largest' as signed: 0x80 and above count as negative.
 
         .globl  length, largest, lowest
 
@@ -20,7 +20,7 @@ largest:
 1:      beq     a0, t1, 2f
         lb      t2, 0(a0)
         addi    a0, a0, 1
-        bgeu    t0, t2, 1b
+        bge     t0, t2, 1b
         mv      t0, t2
         j       1b
 2:      sb      t0, 0(a2)

@@ -1,0 +1,209 @@
+"""Directives about symbols: values, binding, type, size and common storage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..diagnostics import Problem
+from ..lexer import Span, split_operands
+from ..values import (
+    ABSOLUTE,
+    COMMON,
+    EXPRESSION,
+    GLOBAL_BINDING,
+    LABEL,
+    LOCAL_BINDING,
+    UNDEFINED,
+    WEAK_BINDING,
+    Bound,
+    Rel,
+    Symbol,
+)
+from .data import check_room
+
+if TYPE_CHECKING:
+    from ..unit import Unit
+
+NAME = re.compile(r"(?:[^\W\d]|[.$])[\w.$]*$")
+
+TYPES = {
+    "function": "FUNC", "object": "OBJECT", "notype": "NOTYPE", "common": "OBJECT",
+    "STT_FUNC": "FUNC", "STT_OBJECT": "OBJECT", "STT_NOTYPE": "NOTYPE", "STT_COMMON": "OBJECT",
+    "gnu_unique_object": "OBJECT", "tls_object": "TLS", "STT_TLS": "TLS",
+}  # fmt: skip
+
+
+def name_of(span: Span, index: int) -> str:
+    """The symbol name that an operand is."""
+    name = span.text.strip()
+    if not NAME.match(name) or name == ".":
+        raise Problem(
+            f"`{name}` is not a symbol name" if name else "a symbol name is missing here",
+            operand=index,
+            expected="letters, digits, `_`, `.` and `$`, not beginning with a digit",
+        )
+    return name
+
+
+def _two(args: Span, form: str) -> tuple[Span, Span]:
+    spans = split_operands(args.text, args.start)
+    if len(spans) != 2:
+        raise Problem("a name and a value are needed here", expected=form)
+    return spans[0], spans[1]
+
+
+def set_value(unit: Unit, name: str, value: Bound, variable: bool) -> None:
+    """Define a symbol by a value; only variables (.set, .equ, =) may be defined again."""
+    known = unit.symbols.get(name)
+    symbol = known
+    if known is None:
+        symbol = unit.symbols[name] = Symbol(name)
+    elif known.state != UNDEFINED:
+        if not (known.variable and variable):
+            raise unit.duplicate(known)
+        # What used the old value keeps it.
+        symbol = unit.symbols[name] = Symbol(
+            name, binding=known.binding, declared=known.declared, type=known.type, size=known.size
+        )
+    assert symbol is not None
+    symbol.variable = variable
+    symbol.defined_at = unit.place
+    symbol.section = None
+    if isinstance(value, int):
+        symbol.state, symbol.value = ABSOLUTE, value
+    elif isinstance(value, Rel) and not isinstance(value.base, Symbol):
+        symbol.state, symbol.section, symbol.value = LABEL, value.base, value.addend
+    else:
+        symbol.state, symbol.bound = EXPRESSION, value
+
+
+def assign(unit: Unit, name: str, op: str, args: Span) -> None:
+    """``name = value`` and ``name == value``"""
+    if name == ".":
+        from .data import origin
+
+        origin(unit, args)
+        return
+    value = unit.bound(unit.parse(args, -2), -2)
+    set_value(unit, name, value, op == "=")
+
+
+def equ(variable: bool) -> Callable[[Unit, Span], None]:
+    """A handler for .equ and .set, or .equiv, which may not define again."""
+
+    def handler(unit: Unit, args: Span) -> None:
+        first, second = _two(args, "name, value")
+        name = name_of(first, 0)
+        value = unit.bound(unit.parse(second, 1), 1)
+        set_value(unit, name, value, variable)
+
+    return handler
+
+
+def binding(kind: int) -> Callable[[Unit, Span], None]:
+    """A handler for .globl, .local and .weak."""
+
+    def handler(unit: Unit, args: Span) -> None:
+        spans = split_operands(args.text, args.start)
+        if not spans:
+            raise Problem("a symbol name is missing here", expected="name, name ...")
+        for index, span in enumerate(spans):
+            name = name_of(span, index)
+            symbol = unit.symbols.get(name)
+            if symbol is None:
+                symbol = unit.symbols[name] = Symbol(name)
+            symbol.declared = True
+            if symbol.used_at < 0:
+                symbol.used_at = unit.place
+            if not (kind == GLOBAL_BINDING and symbol.binding == WEAK_BINDING):
+                symbol.binding = kind
+
+    return handler
+
+
+def symbol_type(unit: Unit, args: Span) -> None:
+    """.type NAME, @function"""
+    spans = split_operands(args.text, args.start)
+    if len(spans) == 1:
+        words = spans[0].text.split()
+        if len(words) == 2:
+            spans = [Span(words[0], 0), Span(words[1], 0)]
+    if len(spans) != 2:
+        raise Problem("a name and a type are needed here", expected=".type name, @function")
+    name = name_of(spans[0], 0)
+    word = spans[1].text.strip().strip('"')
+    kind = TYPES.get(word.lstrip("@%#"))
+    if kind is None:
+        raise Problem(
+            f"`{word}` is not a symbol type", operand=1, expected="@function, @object or @notype"
+        )
+    unit.symbols.setdefault(name, Symbol(name)).type = kind
+
+
+def symbol_size(unit: Unit, args: Span) -> None:
+    """.size NAME, EXPRESSION"""
+    first, second = _two(args, ".size name, value")
+    name = name_of(first, 0)
+    value = unit.bound(unit.parse(second, 1), 1)
+    unit.symbols.setdefault(name, Symbol(name)).size = value
+
+
+def common(local: bool) -> Callable[[Unit, Span], None]:
+    """A handler for .comm (shared with other sources) or .lcomm: storage in .bss."""
+
+    def handler(unit: Unit, args: Span) -> None:
+        spans = split_operands(args.text, args.start)
+        if not 2 <= len(spans) <= 3:
+            raise Problem("a name and a size are needed here", expected="name, size, alignment")
+        name = name_of(spans[0], 0)
+        size = unit.evaluate(spans[1], 1, "a size")
+        # Without an alignment GNU as takes the largest power of two in the size, at most 16.
+        align = min(16, 1 << max(size, 1).bit_length() - 1) if not local else 1
+        if len(spans) > 2:
+            align = unit.evaluate(spans[2], 2, "an alignment")
+        if size < 0 or size > unit.limits.memory_bytes:
+            raise Problem(f"the size {size} is out of range", operand=1)
+        if align < 1 or align & (align - 1) or align > 1 << 24:
+            raise Problem(f"the alignment {align} is not a power of two", operand=2)
+        symbol = unit.symbols.setdefault(name, Symbol(name))
+        if symbol.state == COMMON and not local:
+            symbol.value, symbol.align = max(symbol.value, size), max(symbol.align, align)
+            return
+        if symbol.state != UNDEFINED:
+            raise unit.duplicate(symbol)
+        symbol.defined_at = unit.place
+        symbol.type = "OBJECT"
+        symbol.size = size
+        if not local and symbol.binding != LOCAL_BINDING or not local and not symbol.declared:
+            symbol.state, symbol.value, symbol.align = COMMON, size, align
+            symbol.binding = symbol.binding or GLOBAL_BINDING
+            return
+        bss = unit.section_named(".bss")
+        current, unit.section = unit.section, bss
+        try:
+            check_room(unit, size, 1)
+        finally:
+            unit.section = current
+        bss.align = max(bss.align, align)
+        bss.pad_to(align, None)
+        symbol.state, symbol.section, symbol.value = LABEL, bss, bss.size
+        bss.reserved += size
+
+    return handler
+
+
+DIRECTIVES: dict[str, Callable[[Unit, Span], None]] = {
+    ".equ": equ(True),
+    ".set": equ(True),
+    ".equiv": equ(False),
+    ".globl": binding(GLOBAL_BINDING),
+    ".global": binding(GLOBAL_BINDING),
+    ".local": binding(LOCAL_BINDING),
+    ".weak": binding(WEAK_BINDING),
+    ".type": symbol_type,
+    ".size": symbol_size,
+    ".comm": common(False),
+    ".lcomm": common(True),
+}

@@ -1,0 +1,80 @@
+"""`toyvm run`: one machine, bare or virtualised, with its console on stdio."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+TRACES = ("exits", "traps")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(
+        name="run",
+        help="Run one machine: bare, or with --vm under the hypervisor.",
+        epilog="Example: toyvm run hello --vm --json. Ctrl-A X leaves, Ctrl-A H helps.",
+    )(run)
+
+
+def run(
+    image: Annotated[
+        str,
+        typer.Argument(help="ELF file, flat binary, .s source or the name of a shipped guest."),
+    ],
+    vm: Annotated[bool, typer.Option("--vm", help="Run it as a guest of the hypervisor.")] = False,
+    technique: Annotated[
+        str, typer.Option(help="With --vm: u runs the guest's kernel in user mode.")
+    ] = "u",
+    ram: Annotated[str, typer.Option(help="RAM, 64K to 2G.")] = "",
+    bios: Annotated[
+        str,
+        typer.Option(
+            help="sbi (built in), none (start at 0x80000000 in M-mode) or a firmware file; "
+            "default: what a shipped guest needs, else sbi."
+        ),
+    ] = "",
+    append: Annotated[str, typer.Option(help="Arguments for the kernel.")] = "",
+    drive: Annotated[
+        list[str] | None,
+        typer.Option(help="A disk: FILE, FILE,ro, temp:SIZE or temp:FILE. May be repeated."),
+    ] = None,
+    net: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A network card: none, socket:HOST:PORT or listen:HOST:PORT, then "
+            "[,mac=MAC][,pcap=FILE]. May be repeated."
+        ),
+    ] = None,
+    virtio: Annotated[str, typer.Option(help="Transport: legacy or modern.")] = "legacy",
+    pmp: Annotated[int, typer.Option(help="PMP entries: 16 or 0.")] = 16,
+    max_insns: Annotated[
+        int, typer.Option(help="Stop after this many steps, with exit code 3; 0: no limit.")
+    ] = 0,
+    trace: Annotated[
+        str, typer.Option(help="Trace exits or traps to stderr (single-steps: slow).")
+    ] = "",
+    json_: Annotated[bool, typer.Option("--json", help="Report as JSON on stderr.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Report at the end.")] = False,
+) -> int:
+    """Check the options, build the machine, run it."""
+    from .runner import RunOptions, run_image
+
+    options = RunOptions(
+        image=image,
+        vm=vm,
+        technique=technique,
+        ram=ram,
+        bios=bios,
+        append=append,
+        drives=tuple(drive or ()),
+        nets=tuple(net or ()),
+        virtio=virtio,
+        pmp=pmp,
+        max_steps=max_insns,
+        trace=trace,
+        json=json_,
+        verbose=verbose,
+    )
+    return run_image(options)

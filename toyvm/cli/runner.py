@@ -1,0 +1,254 @@
+"""Running one image on stdio: slices, keys, Ctrl-C, the report at the end."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from toyvm.ui.console import GuestKeys
+from toyvm.ui.pace import Interrupt, Pacer
+from toyvm.ui.tables import grouped
+from toyvm.ui.theme import is_tty
+
+from .errors import FAILED, INTERNAL, INTERRUPTED, OK, SPENT, fail, log_text, say
+from .machines import Built, MachineOptions, build, choice, mtime_of, warm_up
+from .output import print_json
+
+TRACES = ("exits", "traps")
+#: How long an idle guest waits for a key or a frame before the host is looked at again.
+IDLE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class RunOptions(MachineOptions):
+    """The options of `toyvm run`; `max_steps` 0 means no limit."""
+
+    max_steps: int = 0
+    trace: str = ""
+    json: bool = False
+    verbose: bool = False
+
+
+@dataclass
+class Outcome:
+    """How a run ended: `reason` as in Stop, or "left" (Ctrl-A X) or "interrupted" (Ctrl-C)."""
+
+    reason: str
+    code: int = 0
+    detail: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        if self.reason == "exit":
+            return OK if self.code == 0 else FAILED
+        return {"left": OK, "budget": SPENT, "interrupted": INTERRUPTED}.get(self.reason, FAILED)
+
+
+class Output:
+    """The guest's bytes on stdout, unbuffered, and nothing else."""
+
+    def __init__(self) -> None:
+        self._stream = getattr(sys.stdout, "buffer", None)
+        self.count = 0
+        self.at_line_start = True
+
+    def write(self, data: bytes) -> None:
+        """Pass bytes on."""
+        if not data:
+            return
+        self.count += len(data)
+        self.at_line_start = data.endswith(b"\n")
+        if self._stream is None:
+            sys.stdout.write(data.decode("utf-8", "replace"))
+        else:
+            self._stream.write(data)
+
+    def flush(self) -> None:
+        """Hand it all to the host."""
+        sys.stdout.flush()
+
+
+def run_image(options: RunOptions) -> int:
+    """The whole of `toyvm run`; its exit code."""
+    if options.max_steps < 0:
+        fail(f"--max-insns {options.max_steps}: expected a positive number, or 0 for no limit")
+    if options.trace:
+        choice(options.trace, TRACES, "--trace")
+        if options.trace == "exits" and not options.vm:
+            fail("--trace exits needs --vm: a bare machine has no hypervisor to exit to")
+    output = Output()
+    built = build(options, output.write)
+    try:
+        for warning in getattr(built.computer, "warnings", ()):
+            say(f"warning: {warning}")
+        warm_up(options.json)
+        outcome = drive(built, options, output)
+        output.flush()
+    finally:
+        built.close()
+    return report(built, options, output, outcome)
+
+
+def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
+    """Run slice after slice until something ends it."""
+    computer = built.computer
+    limit = options.max_steps or None
+    step = None
+    if options.trace:
+        from .tracing import tracer
+
+        step = tracer(options.trace, computer, built.image.symbols)
+    pacer = Pacer()
+    with Interrupt() as interrupt, GuestKeys() as keys:
+        while True:
+            left = None if limit is None else limit - computer.steps
+            if left is not None and left <= 0:
+                return Outcome("budget", detail=f"{limit} steps")
+            budget = pacer.next(left)
+            if step is not None:
+                budget = min(budget, 200)
+                stop = step(budget)
+            else:
+                stop = computer.run(budget)
+            pacer.done(budget if stop.reason == "budget" else 0)
+            output.flush()
+            if interrupt.take():
+                return Outcome("interrupted")
+            if stop.reason in ("exit", "error"):
+                return Outcome(stop.reason, stop.code, stop.detail)
+            idle = stop.reason == "idle"
+            if idle and keys.ended and not built.remote:
+                return Outcome("idle")
+            typed = keys.poll(IDLE_SECONDS if idle else 0.0)
+            if typed:
+                computer.feed(typed)
+            command = keys.take_command()
+            if command == "leave":
+                return Outcome("left")
+            if command == "debug":
+                _debug(built, keys, output)
+
+
+def _debug(built: Built, keys: GuestKeys, output: Output) -> None:
+    """Ctrl-A C: the debugger on the running machine; leaving it resumes the guest."""
+    from .cmd_debug import debug_live
+
+    keys.__exit__()
+    say("paused; `quit` goes back to the guest")
+    debug_live(built)
+    keys.__enter__()
+
+
+def report(built: Built, options: RunOptions, output: Output, outcome: Outcome) -> int:
+    """Say how it ended: to people on stderr, or as one JSON object there."""
+    computer = built.computer
+    code = outcome.exit_code
+    log = ""
+    if getattr(computer, "errors", 0):
+        code = INTERNAL
+        log = str(log_text(getattr(computer, "report", "")) or "")
+    if options.json:
+        print_json({**facts(built, outcome, output), "exit_code": code, "log": log}, sys.stderr)
+        return code
+    if not output.at_line_start and is_tty(sys.stderr):
+        sys.stderr.write("\n")
+    tell(built, outcome, log)
+    if options.verbose or (is_tty(sys.stderr) and is_tty(sys.stdout)):
+        summary(built)
+    return code
+
+
+def tell(built: Built, outcome: Outcome, log: str) -> None:
+    """One line where the ending is not an ordinary success."""
+    name, computer = built.image.name, built.computer
+    where = built.image.symbols.describe(computer.pc)
+    at = f"{computer.pc:#010x}" + (f" <{where}>" if where else "")
+    if outcome.reason == "exit":
+        if outcome.code:
+            say(f"{name} ended with code {outcome.code} ({outcome.detail})")
+    elif outcome.reason == "budget":
+        say(f"{name} stopped: the budget of {outcome.detail} is spent, at {at}")
+    elif outcome.reason == "idle":
+        say(
+            f"{name} stopped: it waits in wfi at {at}, no interrupt is enabled that could wake "
+            "it, and there is no more input"
+        )
+    elif outcome.reason == "interrupted":
+        say(f"{name} interrupted at {at}")
+    elif outcome.reason == "error":
+        kind = "internal error" if log else "stopped"
+        kept = f"; please report it, the traceback is in {log}" if log else ""
+        say(f"{kind}: {name}: {outcome.detail}{kept}")
+
+
+def facts(built: Built, outcome: Outcome, output: Output) -> dict[str, Any]:
+    """What there is to know about a run, for --json."""
+    from toyvm.debugger.target import exits_of
+
+    computer = built.computer
+    return {
+        "image": built.image.name,
+        "vm": exits_of(computer) is not None,
+        "reason": outcome.reason,
+        "code": outcome.code,
+        "detail": outcome.detail,
+        "steps": computer.steps,
+        "instret": computer.instret,
+        "mtime": mtime_of(computer),
+        "pc": computer.pc,
+        "mode": computer.mode,
+        "ram": built.ram,
+        "bios": built.bios,
+        "console_bytes": output.count,
+        "exits": exits_of(computer),
+        "disks": [disk_facts(disk) for disk in computer.board.blocks],
+        "nets": [card_facts(nic) for nic in computer.board.nics],
+    }
+
+
+def disk_facts(block: Any) -> dict[str, Any]:
+    """Counters of one virtual disk."""
+    return {
+        "sectors_read": block.stats.sectors_read,
+        "sectors_written": block.stats.sectors_written,
+        "errors": block.stats.errors,
+    }
+
+
+def card_facts(nic: Any) -> dict[str, Any]:
+    """Counters of one virtual network card."""
+    return {
+        "mac": nic.mac.hex(":"),
+        "frames_out": nic.stats.frames_out,
+        "frames_in": nic.stats.frames_in,
+        "drops": nic.stats.drops,
+    }
+
+
+def summary(built: Built) -> None:
+    """The counters of the run in a line or two on stderr."""
+    from toyvm.debugger.target import exits_of
+    from toyvm.ui.live import top_exits
+
+    computer = built.computer
+    parts = [
+        f"{grouped(computer.instret)} instructions",
+        f"{grouped(computer.steps)} steps",
+        f"mtime {grouped(mtime_of(computer))}",
+    ]
+    read = sum(block.stats.sectors_read for block in computer.board.blocks)
+    written = sum(block.stats.sectors_written for block in computer.board.blocks)
+    if computer.board.blocks:
+        parts.append(f"{read} sectors read, {written} written")
+    if computer.board.nics:
+        sent = sum(nic.stats.frames_out for nic in computer.board.nics)
+        got = sum(nic.stats.frames_in for nic in computer.board.nics)
+        parts.append(f"{sent} frames sent, {got} received")
+    say("; ".join(parts))
+    exits = exits_of(computer)
+    if exits is not None:
+        total = sum(exits.values())
+        each = f", {grouped(computer.instret // total)} instructions per exit" if total else ""
+        say(f"{grouped(total)} exits: {top_exits(exits, 8)}{each}")

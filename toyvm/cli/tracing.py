@@ -1,0 +1,95 @@
+"""--trace: one line on stderr for every trap, or for every exit to the hypervisor.
+
+The guest is single-stepped and observed from outside, so what is printed is what happened; it
+is some thousand times slower than a plain run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from toyvm.debugger.symbols import Symbols
+from toyvm.debugger.target import exits_of
+from toyvm.isa.causes import cause_title
+
+Step = Callable[[int], Any]
+
+
+def tracer(kind: str, computer: Any, symbols: Symbols) -> Step:
+    """A replacement for `computer.run` that prints as it goes."""
+    watch = _Exits(computer) if kind == "exits" else _Traps(computer, symbols)
+
+    def run(steps: int) -> Any:
+        stop = None
+        for _ in range(max(1, steps)):
+            watch.before()
+            stop = computer.run(1)
+            watch.after()
+            if stop.reason != "budget":
+                break
+        return stop
+
+    return run
+
+
+def _line(computer: Any, text: str) -> None:
+    sys.stderr.write(f"{computer.steps:>12} {text}\n")
+
+
+class _Traps:
+    """A trap shows as a step after which xepc, xcause and the mode fit a delivery."""
+
+    def __init__(self, computer: Any, symbols: Symbols) -> None:
+        self.computer, self.symbols = computer, symbols
+        self._pc = self._instret = self._steps = 0
+        self._mode = ""
+
+    def before(self) -> None:
+        """Remember where the step starts."""
+        self._pc, self._mode = self.computer.pc, self.computer.mode
+        self._instret, self._steps = self.computer.instret, self.computer.steps
+
+    def after(self) -> None:
+        """A step that retired nothing is a trap: say which."""
+        computer = self.computer
+        if computer.steps == self._steps or computer.instret != self._instret:
+            return
+        if computer.pc == (self._pc + 4) & 0xFFFF_FFFF and computer.mode == self._mode:
+            # An ecall that firmware outside of the machine answered.
+            _line(computer, f"{self._at()} {self._mode}: call to the built-in SBI firmware")
+            return
+        prefix = "m" if computer.mode == "M" else "s"
+        cause, value = computer.csr(prefix + "cause"), computer.csr(prefix + "tval")
+        _line(
+            computer,
+            f"{self._at()} {self._mode} -> {computer.mode}: {cause_title(cause)}, "
+            f"{prefix}tval {value:#010x}, handler {computer.pc:#010x}",
+        )
+
+    def _at(self) -> str:
+        name = self.symbols.describe(self._pc)
+        return f"{self._pc:#010x}" + (f" <{name}>" if name else "")
+
+
+class _Exits:
+    """Exits show as counts in the ledger that went up."""
+
+    def __init__(self, computer: Any) -> None:
+        self.computer = computer
+        self._before: dict[str, int] = {}
+        self._pc = 0
+
+    def before(self) -> None:
+        """Remember the ledger."""
+        self._before = exits_of(self.computer) or {}
+        self._pc = self.computer.pc
+
+    def after(self) -> None:
+        """Print every cause that was counted during the step."""
+        for cause, count in (exits_of(self.computer) or {}).items():
+            more = count - self._before.get(cause, 0)
+            if more:
+                times = f" ({more} times)" if more > 1 else ""
+                _line(self.computer, f"{self._pc:#010x} exit: {cause}{times}")

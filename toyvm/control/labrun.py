@@ -1,0 +1,184 @@
+"""A lab brought to life: images, disks, cables, VMs and the hypervisor that runs them.
+
+`build_hypervisor` is the only place that knows how VMs and the hypervisor are constructed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from toyvm.network import PcapWriter, Switch
+
+from .backends import Card, lab_mac, open_drive, open_net
+from .labs import Lab, LabError, VmSpec
+
+if TYPE_CHECKING:
+    from toyvm.hypervisor import Hypervisor
+    from toyvm.storage import Disk
+
+
+class Image(Protocol):
+    """What a lab needs of an image: its bytes for the loader and the firmware it asks for."""
+
+    name: str
+    data: Any
+    bios: str
+
+
+#: Opens an image by name; the second argument is the folder of the lab file.
+Opener = Callable[[str, Path], Image]
+Sink = Callable[[bytes], None]
+
+NEVER_STOPPED = "running"
+
+
+@dataclass
+class LabGuest:
+    """One guest of a running lab with the host side of its hardware."""
+
+    spec: VmSpec
+    image: Image
+    drives: list[Disk] = field(default_factory=list)
+    cards: list[Card] = field(default_factory=list)
+    vm: Any = None
+    stop: Any = None
+    disks_before: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The guest's name in the lab file."""
+        return self.spec.name
+
+    @property
+    def exits(self) -> dict[str, int]:
+        """The exit ledger: cause -> count."""
+        return {str(getattr(k, "name", k)): int(n) for k, n in self.vm.ledger.items()}
+
+    @property
+    def sectors(self) -> int:
+        """Sectors read and written by the guest."""
+        stats = [block.stats for block in self.vm.board.blocks]
+        return sum(s.sectors_read + s.sectors_written for s in stats)
+
+    @property
+    def frames(self) -> int:
+        """Frames sent and received by the guest."""
+        stats = [nic.stats for nic in self.vm.board.nics]
+        return sum(s.frames_in + s.frames_out for s in stats)
+
+    @property
+    def state(self) -> str:
+        """`running`, or how it ended."""
+        if self.stop is None:
+            return NEVER_STOPPED
+        if self.stop.reason == "exit":
+            return f"exit {self.stop.code}"
+        return str(self.stop.reason)
+
+
+class RunningLab:
+    """All guests of a lab under one hypervisor; `close` releases files and sockets."""
+
+    def __init__(self, lab: Lab, guests: list[LabGuest], switches: dict[str, Switch]) -> None:
+        self.lab = lab
+        self.guests = guests
+        self.switches = switches
+        self.hypervisor: Any = None
+
+    def guest(self, name: str) -> LabGuest:
+        """The guest called `name`."""
+        return next(guest for guest in self.guests if guest.name == name)
+
+    @property
+    def running(self) -> list[LabGuest]:
+        """The guests that have not ended."""
+        return [guest for guest in self.guests if guest.stop is None]
+
+    def close(self) -> None:
+        """Close disks, cables, switches' captures."""
+        for guest in self.guests:
+            for card in guest.cards:
+                card.close()
+            for drive in guest.drives:
+                drive.close()
+        for switch in self.switches.values():
+            if switch.capture is not None:
+                switch.capture.close()
+
+
+def open_parts(lab: Lab, open_image: Opener) -> RunningLab:
+    """Open every image, disk and cable of the lab; whatever fails closes the rest again."""
+    switches: dict[str, Switch] = {}
+    running = RunningLab(lab, [], switches)
+    index = 0
+    try:
+        for spec in lab.switches:
+            capture = PcapWriter(spec.pcap) if spec.pcap else None
+            switches[spec.name] = Switch(spec.name, capture=capture)
+        for vm in lab.vms:
+            guest = LabGuest(vm, open_image(vm.image, lab.base))
+            running.guests.append(guest)
+            for drive in vm.drives:
+                guest.drives.append(open_drive(drive))
+            for number, net in enumerate(vm.nets):
+                port = f"{vm.name}.{number}"
+                guest.cards.append(open_net(net, lab_mac(index), port, switches))
+                index += 1
+    except BaseException:
+        running.close()
+        raise
+    return running
+
+
+def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervisor:
+    """Make a VM of every guest, load it, and put them all under one hypervisor.
+
+    Sets `guest.vm`. `sinks[name]` hears the console of guest `name`. LabError if the hypervisor
+    refuses the sizes.
+    """
+    from toyvm.hypervisor import Hypervisor, Vm
+    from toyvm.machine import Console
+
+    lab = running.lab
+    for guest in running.guests:
+        spec = guest.spec
+        bios = spec.bios or guest.image.bios
+        try:
+            guest.vm = Vm(
+                spec.name,
+                ram=spec.ram,
+                bios=bios if bios in ("sbi", "none") else lab.base / bios,
+                drives=guest.drives,
+                nets=guest.cards,
+                virtio=spec.virtio,
+                console=Console(sinks.get(spec.name)),
+                append=spec.append,
+                pmp=spec.pmp,
+                weight=spec.weight,
+            )
+            guest.vm.load(guest.image.data)
+        except ValueError as error:
+            raise LabError(f"{lab.path}: vm.{spec.name}: {error}") from None
+    return Hypervisor(
+        [guest.vm for guest in running.guests],
+        switches=list(running.switches.values()),
+        clock=lab.clock,
+    )
+
+
+def start_lab(lab: Lab, open_image: Opener, sinks: Mapping[str, Sink]) -> RunningLab:
+    """Open everything and build the hypervisor: the lab is ready to run."""
+    from toyvm.storage import disk_sha256
+
+    running = open_parts(lab, open_image)
+    try:
+        for guest in running.guests:
+            guest.disks_before = [disk_sha256(drive) for drive in guest.drives]
+        running.hypervisor = build_hypervisor(running, sinks)
+    except BaseException:
+        running.close()
+        raise
+    return running

@@ -1,0 +1,194 @@
+"""Events: everything rare that the loop hands over, one kernel each way.
+
+A TLB miss, a trap, a SYSTEM instruction, a decode, a fetch from a new page: the loop brings PC and
+STEPS up to date, calls `rare_event` and `settle`, and goes on where `locate` says.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from toyvm.hart import access, csrfile, decode, ops, tlb, trap
+from toyvm.hart import state as s
+from toyvm.jit import kernel
+
+# Why `execute` returned.
+EXIT_BUDGET: Final = 0
+EXIT_TRAP: Final = 1
+"""Only with DELIVER = 0: a trap for the hypervisor (CAUSE, TVAL, WORD, PC)."""
+EXIT_MMIO: Final = 2
+EXIT_WFI: Final = 3
+EXIT_SBI: Final = 4
+EXIT_BREAK: Final = 5
+EXIT_WATCH: Final = 6
+
+# Events that end the inner loop.
+EVENT_ENTER: Final = 0
+EVENT_BUDGET: Final = 1
+EVENT_JUMP: Final = 2
+EVENT_DECODE: Final = 3
+EVENT_STOP: Final = 4
+EVENT_LOAD: Final = 5
+EVENT_STORE: Final = 6
+EVENT_ATOMIC: Final = 7
+EVENT_SYSTEM: Final = 8
+EVENT_ILLEGAL: Final = 9
+EVENT_MISALIGNED: Final = 10
+
+PAGE_WORDS: Final = 1024
+
+
+@kernel
+def apply_effects(core, effects):
+    """Answer the effect bits of a privileged kernel on the hart's own record."""
+    p = core.p
+    if effects & s.EFFECT_PMP:
+        tlb.flush_all(p, core.tlb)
+        tlb.select(p, core.tlb)
+    if effects & s.EFFECT_FENCE:
+        if p[s.FENCE_VA] < 0:
+            tlb.flush_translations(p, core.tlb)
+        else:
+            tlb.flush_address(p, core.tlb, p[s.FENCE_VA])
+        tlb.select(p, core.tlb)
+    if effects & s.EFFECT_TRANSLATION:
+        tlb.select(p, core.tlb)
+
+
+@kernel
+def _slow_load(core, op, va, rd):
+    """A load that missed; status of `access.load`."""
+    if op == ops.LW:
+        return access.load(core, va, np.int64(4), np.int64(0), rd)
+    if op == ops.LH:
+        return access.load(core, va, np.int64(2), np.int64(1), rd)
+    if op == ops.LHU:
+        return access.load(core, va, np.int64(2), np.int64(0), rd)
+    if op == ops.LB:
+        return access.load(core, va, np.int64(1), np.int64(1), rd)
+    return access.load(core, va, np.int64(1), np.int64(0), rd)
+
+
+@kernel
+def _slow_store(core, op, va, value):
+    """A store that missed; status of `access.store`."""
+    width = np.int64(4)
+    if op == ops.SH:
+        width = np.int64(2)
+    elif op == ops.SB:
+        width = np.int64(1)
+    return access.store(core, va, width, value)
+
+
+@kernel
+def memory_instruction(core, d, va):
+    """Do a load, store or atomic (decoded word `d`) at `va` by `access`; its status.
+
+    On OK the instruction has retired: rd, PC and STEPS are updated.
+    """
+    p = core.p
+    x = core.x
+    op = d & 255
+    rd = (d >> ops.RD_SHIFT) & 63
+    operand = np.int64(x[np.uint64((d >> ops.RS2_SHIFT) & 31)])
+    if ops.LB <= op <= ops.LHU:
+        status = _slow_load(core, op, va, rd)
+    elif ops.SB <= op <= ops.SW:
+        status = _slow_store(core, op, va, operand)
+    else:
+        status = access.atomic(core, op, va, operand)
+    if status == access.OK:
+        if not ops.SB <= op <= ops.SW:
+            x[np.uint64(rd)] = np.uint32(p[s.VALUE])
+        p[s.PC] = (p[s.PC] + 4) & s.MASK32
+        p[s.STEPS] += 1
+    return status
+
+
+@kernel
+def rare_event(core, event, d, entry, va):
+    """Handle an event that an instruction raised; an EXIT_ code, -1 to go on, -2 for a trap.
+
+    PC and STEPS are those before the instruction (after it for EVENT_JUMP).
+    """
+    p = core.p
+    if event == EVENT_DECODE:
+        decode.decode_entry(p, core.dec, core.ram, entry, p[s.PC])
+        return np.int64(-1)
+    if event == EVENT_LOAD or event == EVENT_STORE or event == EVENT_ATOMIC:
+        status = memory_instruction(core, d, va)
+        if status == access.OK:
+            if p[s.WATCH_HIT] >= 0:
+                return np.int64(EXIT_WATCH)
+            return np.int64(-1)
+        p[s.WORD] = decode.word_at(core.dec, core.ram, entry)
+        if status == access.MMIO:
+            return np.int64(EXIT_MMIO)
+        return np.int64(-2)
+    word = decode.word_at(core.dec, core.ram, entry)
+    p[s.WORD] = word
+    if event == EVENT_ILLEGAL:
+        p[s.CAUSE] = trap.CAUSE_ILLEGAL
+        p[s.TVAL] = word
+        return np.int64(-2)
+    if event == EVENT_MISALIGNED:
+        p[s.CAUSE] = 0
+        p[s.TVAL] = va & s.MASK32
+        return np.int64(-2)
+    effects = trap.system(p, core.x, word)
+    if effects & s.EFFECT_TRAP:
+        return np.int64(-2)
+    if effects & s.EFFECT_SBI:
+        return np.int64(EXIT_SBI)
+    apply_effects(core, effects)
+    if effects & s.EFFECT_WFI:
+        return np.int64(EXIT_WFI)
+    return np.int64(-1)
+
+
+@kernel
+def settle(core, outcome, end):
+    """Deliver a trap and due interrupts; an EXIT_ code or -1 to run at PC.
+
+    `outcome` is what `rare_event` returned.
+    """
+    p = core.p
+    if outcome >= 0:
+        return outcome
+    deliver = p[s.DELIVER] != 0
+    if outcome == -2:
+        if not deliver:
+            return np.int64(EXIT_TRAP)
+        apply_effects(core, trap.take_trap(p, p[s.CAUSE], p[s.TVAL]))
+    if p[s.STEPS] >= end:
+        return np.int64(EXIT_BUDGET)
+    if deliver:
+        cause = csrfile.pending_interrupt(p)
+        if cause >= 0:
+            apply_effects(core, trap.take_trap(p, cause | trap.INTERRUPT, np.int64(0)))
+            if p[s.STEPS] >= end:
+                return np.int64(EXIT_BUDGET)
+    return np.int64(-1)
+
+
+@kernel
+def locate(core, end):
+    """Decoded entry of the page of PC, delivering fetch faults on the way.
+
+    Returns (first entry of the page, -1), or (-1, EXIT_ code).
+    """
+    p = core.p
+    while True:
+        pc = p[s.PC]
+        e = core.tlb[p[s.FETCH_BASE] + tlb.FETCH + ((pc >> 12) & (tlb.SETS - 1))]
+        if e & s.MASK32 == pc & 0xFFFF_F003:
+            return e >> 32, np.int64(-1)
+        base = access.fetch(core, pc)
+        if base >= 0:
+            return base, np.int64(-1)
+        p[s.WORD] = 0
+        code = settle(core, np.int64(-2), end)
+        if code >= 0:
+            return np.int64(-1), code

@@ -1,0 +1,86 @@
+"""The exit ledger: how often a guest left the real hart, by cause and by outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import numpy as np
+
+# Indices into a vCPU's counters.
+CSR: Final = 0
+MRET: Final = 1
+SRET: Final = 2
+WFI: Final = 3
+SFENCE: Final = 4
+SBI: Final = 5
+ECALL: Final = 6
+EBREAK: Final = 7
+ILLEGAL: Final = 8
+PAGE_FAULT: Final = 9
+ACCESS_FAULT: Final = 10
+MISALIGNED: Final = 11
+FILL: Final = 12
+MMIO: Final = 13
+MPRV: Final = 14
+INTERRUPT: Final = 15
+COUNT: Final = 16
+
+EMULATE, FILLED, REFLECT = "emulate", "fill", "reflect"
+
+#: (name, outcome, meaning) by index.
+CAUSES: Final = (
+    ("csr", EMULATE, "a CSR instruction, done on the virtual record"),
+    ("mret", EMULATE, "return from virtual M-mode"),
+    ("sret", EMULATE, "return from virtual S-mode"),
+    ("wfi", EMULATE, "the guest waits for an interrupt"),
+    ("sfence", EMULATE, "sfence.vma: shadow entries dropped"),
+    ("sbi", EMULATE, "a call of the SBI firmware"),
+    ("ecall", REFLECT, "a system call of the guest's own"),
+    ("ebreak", REFLECT, "a breakpoint instruction"),
+    ("illegal", REFLECT, "an instruction that is illegal for the guest too"),
+    ("page_fault", REFLECT, "a fault by the guest's own page table"),
+    ("access_fault", REFLECT, "no memory and no device at the address, or PMP forbids it"),
+    ("misaligned", REFLECT, "a misaligned jump or atomic"),
+    ("fill", FILLED, "the shadow page table lacked an entry"),
+    ("mmio", EMULATE, "a load or store to a device"),
+    ("mprv", EMULATE, "a load or store under virtual MPRV"),
+    ("interrupt", REFLECT, "a virtual interrupt injected"),
+)
+assert len(CAUSES) == COUNT
+
+
+class Ledger(Mapping[str, int]):
+    """Exits by cause name; reads the counters that compiled code keeps."""
+
+    def __init__(self, counters: np.ndarray) -> None:
+        self._counters = counters
+
+    def __getitem__(self, name: str) -> int:
+        for index, (known, _, _) in enumerate(CAUSES):
+            if known == name:
+                return int(self._counters[index])
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(name for name, _, _ in CAUSES)
+
+    def __len__(self) -> int:
+        return COUNT
+
+    @property
+    def total(self) -> int:
+        """Exits in all."""
+        return int(self._counters[:COUNT].sum())
+
+    def by_outcome(self) -> dict[str, int]:
+        """Exits by what was done: emulate, fill, reflect."""
+        sums = {EMULATE: 0, FILLED: 0, REFLECT: 0}
+        for index, (_, outcome, _) in enumerate(CAUSES):
+            sums[outcome] += int(self._counters[index])
+        return sums
+
+    def nonzero(self) -> dict[str, int]:
+        """The causes that occurred, most frequent first."""
+        found = {name: self[name] for name in self if self[name]}
+        return dict(sorted(found.items(), key=lambda item: -item[1]))

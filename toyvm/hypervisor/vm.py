@@ -1,0 +1,181 @@
+"""A VM: a computer whose hart is a vCPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toyvm.hart import access, tlb
+from toyvm.hart import state as s
+from toyvm.hart.core import Hart, new_record
+from toyvm.hypervisor import ledger, shadow, vcpu
+from toyvm.hypervisor.frames import HostMemory
+from toyvm.hypervisor.ledger import Ledger
+from toyvm.isa.disasm import disasm
+from toyvm.machine.board import Console
+from toyvm.machine.computer import ERROR, MODES, Computer, Stop
+from toyvm.machine.loader import Program
+from toyvm.machine.memory import PAGE, check_ram_size
+
+
+class Vm(Computer):
+    """One guest: the same face as a Machine, run deprivileged under shadow page tables.
+
+    `host` is the memory it takes frames from; without one it gets a host of its own.  `weight`
+    scales its slices against those of other VMs (100 is normal).
+    """
+
+    def __init__(
+        self,
+        name: str = "vm",
+        ram: int = 128 << 20,
+        bios: str | Path | Any = "sbi",
+        drives: Sequence[Any] = (),
+        nets: Sequence[Any] = (),
+        virtio: str = "legacy",
+        console: Console | None = None,
+        append: str = "",
+        pmp: int = 16,
+        host: HostMemory | None = None,
+        weight: int = 100,
+    ) -> None:
+        if pmp not in (0, 16):
+            raise ValueError(f"{pmp} PMP entries: expected 16, or 0 for kernels without PMP")
+        check_ram_size(ram)
+        self.name = name
+        self.weight = weight
+        pages = ram // PAGE
+        self.host = host or HostMemory(host_size([ram]))
+        first = self.host.take(name, pages)
+        reserve = self.host.take(f"{name} shadow tables", shadow.RESERVE)
+        fmap = np.arange(first, first + pages, dtype=np.int32)
+        hart = Hart(self.host.ram, np.arange(len(self.host.ram) // PAGE, dtype=np.int32), pmp=0)
+        # The real hart: always in U-mode on a shadow table, and every trap is ours.
+        hart.p[s.MODE] = s.MODE_U
+        hart.p[s.DELIVER] = 0
+        record = new_record(0, pmp)
+        self.control = np.zeros(shadow.FIELDS, dtype=np.int64)
+        self.control[shadow.FIRST] = reserve
+        self.control[shadow.FRAMES] = shadow.RESERVE
+        self.control[shadow.FREE] = shadow.RESERVE
+        self.control[shadow.STACK : shadow.STACK + shadow.RESERVE] = np.arange(
+            reserve + shadow.RESERVE - 1, reserve - 1, -1
+        )
+        self.ledger = Ledger(self.control)
+        self.guest_core = access.Core(
+            x=hart.x,
+            p=record,
+            tlb=np.full(tlb.CONTEXT, tlb.EMPTY, dtype=np.int64),
+            dec=hart.core.dec,
+            slots=hart.core.slots,
+            ram=self.host.ram,
+            fmap=fmap,
+        )
+        self._trace: Callable[[str], None] | None = None
+        super().__init__(
+            self.host.ram, fmap, hart, record, bios, drives, nets, virtio, console, append
+        )
+
+    def load(self, image: Any) -> Program:
+        """As Computer.load; the ledger and the shadow tables start empty."""
+        program = super().load(image)
+        self.control[shadow.COUNTERS : shadow.COUNTERS + ledger.COUNT] = 0
+        self.control[shadow.SERIAL] = 0
+        self._drop_shadow()
+        return program
+
+    def _drop_shadow(self) -> None:
+        shadow.drop_roots(self.hart.core, self.control, True)
+
+    def _execute(self, end: int) -> int:
+        if self._trace is None:
+            return int(vcpu.run(self.hart.core, self.guest_core, self.control, np.int64(end)))
+        before = int(self.control[shadow.SERIAL])
+        code = int(vcpu.run(self.hart.core, self.guest_core, self.control, np.int64(end)))
+        for serial in range(before, int(self.control[shadow.SERIAL])):
+            self._trace(self.describe_exit(serial))
+        return code
+
+    def _other_exit(self, code: int) -> Stop | None:
+        if code == vcpu.EXIT_TRACE:
+            return None
+        return super()._other_exit(code)
+
+    def _effects(self, effects: int) -> None:
+        if effects & (s.EFFECT_PMP | s.EFFECT_TRANSLATION):
+            self._drop_shadow()
+
+    # ---- exits ------------------------------------------------------------------------------
+
+    def trace_exits(self, report: Callable[[str], None] | None) -> None:
+        """Call `report(sentence)` after every exit; None stops tracing."""
+        self._trace = report
+        self.control[shadow.TRACE] = int(report is not None)
+
+    def describe_exit(self, serial: int) -> str:
+        """The exit with this number, one of the last 16, as a sentence."""
+        at = shadow.RING + 4 * (serial % shadow.RING_LENGTH)
+        cause, where, word, steps = (int(v) for v in self.control[at : at + 4])
+        name, outcome, meaning = ledger.CAUSES[cause]
+        pc = where & s.MASK32
+        mode = MODES.get(where >> 32, "?")
+        done = {"emulate": "emulated", "fill": "filled", "reflect": "reflected"}[outcome]
+        if cause == ledger.INTERRUPT:
+            what = f"guest interrupted in virtual {mode}-mode"
+        elif word:
+            what = f"guest executed `{disasm(word, pc)}` in virtual {mode}-mode"
+        else:
+            what = f"guest jumped to {pc:#010x} in virtual {mode}-mode"
+        return f"step {steps}: pc {pc:#010x}{self._symbol(pc)}: {what}: {done}, {name} ({meaning})"
+
+    def _symbol(self, address: int) -> str:
+        """` <name+0x8>` for an address in the loaded program, else nothing."""
+        symbols = self.program.symbols if self.program else {}
+        below = [(value, name) for name, value in symbols.items() if value <= address]
+        if not below:
+            return ""
+        value, name = max(below)
+        if address - value >= 1 << 16:
+            return ""
+        return f" <{name}+{address - value:#x}>" if address > value else f" <{name}>"
+
+    def last_exits(self) -> list[str]:
+        """Up to 16 sentences, oldest first."""
+        end = int(self.control[shadow.SERIAL])
+        return [self.describe_exit(i) for i in range(max(0, end - shadow.RING_LENGTH), end)]
+
+    # ---- scheduling ----------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> int:
+        """Guest time in steps: what ran and what slept."""
+        return int(self.record[s.STEPS] + self.record[s.IDLE])
+
+    def run_slice(self, steps: int) -> Stop:
+        """Move the clock by at most `steps`, running or asleep."""
+        return self.run(steps, idle=steps)
+
+    def sleep(self, steps: int) -> None:
+        """Let an idle guest's clock jump; it must not pass the guest's next timer."""
+        self.record[s.IDLE] += steps
+
+    def death(self) -> str:
+        """For a VM that ended with an error: reason, pc, symbol and last exits."""
+        stop = self.stopped
+        if stop is None or stop.reason != ERROR:
+            return ""
+        lines = [
+            f"{self.name}: stopped: {stop.detail}",
+            f"  pc {self.pc:#010x}{self._symbol(self.pc)}, virtual {self.mode}-mode, "
+            f"step {self.steps}",
+        ]
+        lines += [f"  {sentence}" for sentence in self.last_exits()[-4:]]
+        return "\n".join(lines)
+
+
+def host_size(rams: Sequence[int]) -> int:
+    """Bytes of host memory that VMs with these RAM sizes need, tables and canaries included."""
+    return sum(ram + (shadow.RESERVE + 2) * PAGE for ram in rams)
