@@ -35,7 +35,7 @@ class BlockSlot:
     ) -> None:
         self.memory = GuardedMemory(ram)
         self.disk = disk or MemoryDisk(disk_content(), read_only=read_only)
-        self.device = VirtioBlk(self.disk, "serial-0001")
+        self.device = VirtioBlk(self.disk, "serial-0001-abcdefgh")
         self.level = False
         self.slot = VirtioMmio(self.device, self.memory, self._irq, legacy)
         self.machine = Ours(self.slot, self.memory)

@@ -78,8 +78,9 @@ def test_flush_and_identity(legacy):
     assert block.driver.submit(FLUSH, 0)[1] == OK
     assert block.device.stats.flushes == 1
     used, status, data = block.driver.submit(GET_ID, 0, room=20)
-    assert (status, used.length, data) == (OK, 21, b"serial-0001".ljust(20, b"\0"))
+    assert (status, used.length, data) == (OK, 21, b"serial-0001-abcdefgh")
     assert block.driver.submit(GET_ID, 0, room=4)[2] == b"seri"
+    assert block.driver.submit(GET_ID, 0, room=24)[2] == data + bytes(4)
 
 
 @LAYOUTS

@@ -158,11 +158,8 @@ def guest_clock(computer: Any) -> Callable[[], int]:
 
 def warm_up(quiet: bool = False) -> None:
     """Compile the machine if this is the first run, and show that; fast afterwards."""
-    from toyvm import jit
+    from toyvm.hypervisor.warm import warm
     from toyvm.ui.progress import compile_progress
 
-    warm = getattr(jit, "warm", None)
-    if warm is None:
-        return
     with compile_progress(show=not quiet) as report:
         warm(report)

@@ -97,9 +97,12 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
     limit = options.max_steps or None
     step = None
     if options.trace:
-        from .tracing import tracer
+        from .tracing import trace_exits, trace_traps
 
-        step = tracer(options.trace, computer, built.image.symbols)
+        if options.trace == "exits":
+            trace_exits(computer)
+        else:
+            step = trace_traps(computer, built.image.symbols)
     pacer = Pacer()
     with Interrupt() as interrupt, GuestKeys() as keys:
         while True:

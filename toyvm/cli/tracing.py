@@ -1,7 +1,7 @@
 """--trace: one line on stderr for every trap, or for every exit to the hypervisor.
 
-The guest is single-stepped and observed from outside, so what is printed is what happened; it
-is some thousand times slower than a plain run.
+Exits are reported by the VM itself. For traps the guest is single-stepped and observed from
+outside, which is some thousand times slower than a plain run.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ from collections.abc import Callable
 from typing import Any
 
 from toyvm.debugger.symbols import Symbols
-from toyvm.debugger.target import exits_of
 from toyvm.isa.causes import cause_title
 
 Step = Callable[[int], Any]
 
 
-def tracer(kind: str, computer: Any, symbols: Symbols) -> Step:
-    """A replacement for `computer.run` that prints as it goes."""
-    watch = _Exits(computer) if kind == "exits" else _Traps(computer, symbols)
+def trace_exits(computer: Any) -> None:
+    """Have a VM print a sentence after every exit."""
+    computer.trace_exits(lambda sentence: sys.stderr.write(sentence + "\n"))
+
+
+def trace_traps(computer: Any, symbols: Symbols) -> Step:
+    """A replacement for `computer.run` that prints every trap as it goes."""
+    watch = _Traps(computer, symbols)
 
     def run(steps: int) -> Any:
         stop = None
@@ -71,25 +75,3 @@ class _Traps:
     def _at(self) -> str:
         name = self.symbols.describe(self._pc)
         return f"{self._pc:#010x}" + (f" <{name}>" if name else "")
-
-
-class _Exits:
-    """Exits show as counts in the ledger that went up."""
-
-    def __init__(self, computer: Any) -> None:
-        self.computer = computer
-        self._before: dict[str, int] = {}
-        self._pc = 0
-
-    def before(self) -> None:
-        """Remember the ledger."""
-        self._before = exits_of(self.computer) or {}
-        self._pc = self.computer.pc
-
-    def after(self) -> None:
-        """Print every cause that was counted during the step."""
-        for cause, count in (exits_of(self.computer) or {}).items():
-            more = count - self._before.get(cause, 0)
-            if more:
-                times = f" ({more} times)" if more > 1 else ""
-                _line(self.computer, f"{self._pc:#010x} exit: {cause}{times}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toyvm.network import PcapWriter, Switch
+from toyvm.platform import NS_PER_TICK
 
 from .backends import Card, lab_mac, open_drive, open_net
 from .labs import Lab, LabError, VmSpec
@@ -32,7 +33,14 @@ class Image(Protocol):
 Opener = Callable[[str, Path], Image]
 Sink = Callable[[bytes], None]
 
-NEVER_STOPPED = "running"
+
+@dataclass(frozen=True)
+class Halt:
+    """A guest that stands still for the debugger; the same fields as a machine's Stop."""
+
+    reason: str
+    code: int = 0
+    detail: str = ""
 
 
 @dataclass
@@ -73,7 +81,7 @@ class LabGuest:
     def state(self) -> str:
         """`running`, or how it ended."""
         if self.stop is None:
-            return NEVER_STOPPED
+            return "running"
         if self.stop.reason == "exit":
             return f"exit {self.stop.code}"
         return str(self.stop.reason)
@@ -96,6 +104,43 @@ class RunningLab:
     def running(self) -> list[LabGuest]:
         """The guests that have not ended."""
         return [guest for guest in self.guests if guest.stop is None]
+
+    def turn(self, steps: int) -> bool:
+        """Rounds of slices for about `steps` steps of each guest.
+
+        True when nothing can happen any more although guests are left: all of them sleep, and
+        neither a timer nor a frame will wake one.
+        """
+        rounds = max(1, steps // self.hypervisor.slice_steps)
+        alive = True
+        for _ in range(rounds):
+            alive = self.hypervisor.round()
+            if not alive:
+                break
+        self._note_ends()
+        return not alive and bool(self.running) and not self._remote()
+
+    def run(self, steps: int) -> tuple[str, Any] | None:
+        """As `turn`, for a debugger: the guest that ended or reached a breakpoint, and why."""
+        for _ in range(max(1, steps // self.hypervisor.slice_steps)):
+            before = self.running
+            alive = self.hypervisor.round()
+            self._note_ends()
+            for guest in before:
+                if guest.stop is not None:
+                    return guest.name, guest.stop
+                if guest.vm.breakpoints and guest.vm.pc in guest.vm.breakpoints:
+                    return guest.name, Halt("breakpoint")
+            if not alive:
+                return (before[0].name, Halt("idle")) if before else None
+        return None
+
+    def _note_ends(self) -> None:
+        for guest in self.running:
+            guest.stop = guest.vm.stopped
+
+    def _remote(self) -> bool:
+        return any(card.remote for guest in self.running for card in guest.cards)
 
     def close(self) -> None:
         """Close disks, cables, switches' captures."""
@@ -134,22 +179,22 @@ def open_parts(lab: Lab, open_image: Opener) -> RunningLab:
 
 
 def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervisor:
-    """Make a VM of every guest, load it, and put them all under one hypervisor.
+    """Make a VM of every guest on one hypervisor, with its image loaded; sets `guest.vm`.
 
-    Sets `guest.vm`. `sinks[name]` hears the console of guest `name`. LabError if the hypervisor
-    refuses the sizes.
+    `sinks[name]` hears the console of guest `name`. LabError names the guest that cannot be.
     """
-    from toyvm.hypervisor import Hypervisor, Vm
+    from toyvm.hypervisor import Hypervisor
     from toyvm.machine import Console
 
     lab = running.lab
+    hypervisor = Hypervisor([guest.spec.ram for guest in running.guests])
     for guest in running.guests:
         spec = guest.spec
         bios = spec.bios or guest.image.bios
         try:
-            guest.vm = Vm(
+            guest.vm = hypervisor.create(
                 spec.name,
-                ram=spec.ram,
+                spec.ram,
                 bios=bios if bios in ("sbi", "none") else lab.base / bios,
                 drives=guest.drives,
                 nets=guest.cards,
@@ -162,14 +207,23 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
             guest.vm.load(guest.image.data)
         except ValueError as error:
             raise LabError(f"{lab.path}: vm.{spec.name}: {error}") from None
-    return Hypervisor(
-        [guest.vm for guest in running.guests],
-        switches=list(running.switches.values()),
-        clock=lab.clock,
-    )
+        for card in guest.cards:
+            card.now_ns = _clock_of(guest.vm)
+    hypervisor.switches = list(running.switches.values())
+    first = running.guests[0].vm
+    for switch in running.switches.values():
+        switch.now_ns = _clock_of(first)
+    return hypervisor
 
 
-def start_lab(lab: Lab, open_image: Opener, sinks: Mapping[str, Sink]) -> RunningLab:
+def _clock_of(vm: Any) -> Callable[[], int]:
+    """Guest time of `vm` in nanoseconds."""
+    return lambda: int(vm.mtime()) * NS_PER_TICK
+
+
+def start_lab(
+    lab: Lab, open_image: Opener, sinks: Mapping[str, Sink] | None = None
+) -> RunningLab:
     """Open everything and build the hypervisor: the lab is ready to run."""
     from toyvm.storage import disk_sha256
 
@@ -177,7 +231,7 @@ def start_lab(lab: Lab, open_image: Opener, sinks: Mapping[str, Sink]) -> Runnin
     try:
         for guest in running.guests:
             guest.disks_before = [disk_sha256(drive) for drive in guest.drives]
-        running.hypervisor = build_hypervisor(running, sinks)
+        running.hypervisor = build_hypervisor(running, sinks or {})
     except BaseException:
         running.close()
         raise

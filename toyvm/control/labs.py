@@ -1,6 +1,6 @@
 """Lab files: several guests, their virtual hardware and the switches between them.
 
-    clock = "guest"            # or "lab": time lost to other guests is visible to a guest
+    clock = "guest"            # each guest's time is its own: time lost to others is invisible
 
     [switch.lan]
     pcap = "lan.pcap"          # optional
@@ -52,7 +52,7 @@ _VM_KEYS = (
     "virtio",
     "pmp",
 )
-_CLOCKS = ("guest", "lab")
+_CLOCKS = ("guest",)
 
 
 class LabError(ValueError):

@@ -60,8 +60,16 @@ def go(
         return addresses
 
     guests = [selected] if alone else [guest.target for guest in session.world.guests]
-    # Who stands on a stop moves off it by one step with its stops off.
-    standing = [target for target in guests if target.pc in wanted(target)]
+    # Who stands on a stop that was reported moves off it by one step with its stops off.
+    standing = []
+    for target in guests:
+        if target.name in session.ended or target.pc not in wanted(target):
+            continue
+        if target is not selected and session.reported.get(target.name) != target.steps:
+            points = _hit(session, target, notes)
+            if points:
+                return _stopped(session, Stopped(target, "breakpoint", points, notes=notes))
+        standing.append(target)
     keyboard = session.keys if steps is None else None
     with Interrupt() as interrupt, (keyboard() if keyboard else nullcontext(None)) as keys:
         while True:
@@ -88,7 +96,7 @@ def go(
             if not waits:
                 result = _look(session, selected, who, stop, stop_at, done, notes)
                 if result is not None:
-                    return result
+                    return _stopped(session, result)
             if who.pc in wanted(who) and who not in standing:
                 standing.append(who)
             typed = keys.poll(0.1 if waits else 0.0) if keys is not None else b""
@@ -96,6 +104,11 @@ def go(
                 selected.feed(typed)
             if interrupt.take() or (keys is not None and keys.take_command()):
                 return Stopped(who, "interrupted", notes=notes)
+
+
+def _stopped(session: Session, result: Stopped) -> Stopped:
+    session.reported[result.target.name] = result.target.steps
+    return result
 
 
 def _must_live(session: Session, target: Target, this_one: bool) -> None:

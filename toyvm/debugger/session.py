@@ -62,6 +62,8 @@ class Session:
         self.sections: list[str] = list(SECTIONS)
         self.ended: dict[str, StopLike] = {}
         self.before: dict[str, dict[str, int]] = {}
+        self.reported: dict[str, int] = {}
+        """Guest -> its steps when a stop of it was reported."""
         self.last_line = ""
         self.commands: dict[str, Command] = {}
         self.script_depth = 0
@@ -104,6 +106,7 @@ class Session:
         self._armed.clear()
         self.ended.clear()
         self.before.clear()
+        self.reported.clear()
         self.remember()
 
     # -- registers at the last stop ------------------------------------------------------------

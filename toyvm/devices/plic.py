@@ -1,9 +1,9 @@
 """PLIC: the platform-level interrupt controller, on the register map of QEMU's ``virt`` board.
 
-It follows the RISC-V PLIC specification.  QEMU 7.2 differs from the specification in three places,
-and this model does not copy them: a claim here ignores the threshold, a completion by a context
-that has the source disabled is ignored, and a source whose line is still high when it is completed
-becomes pending again.
+It follows the RISC-V PLIC specification.  QEMU 7.2 differs from the specification in four places,
+and this model does not copy them: a claim here ignores the threshold; a completion by a context
+that has the source disabled is ignored; a source whose line rises while it is in service waits
+for its completion; and one whose line is still high then becomes pending again.
 Only aligned 32-bit accesses exist, others fault; offsets without a register read as zero and
 ignore writes.
 """

@@ -44,6 +44,7 @@ IIR_FIFO: Final = 0xC0
 
 FCR_ENABLE: Final = 0x01
 FCR_CLEAR_RX: Final = 0x02
+FCR_CLEAR_TX: Final = 0x04
 FCR_KEPT: Final = 0xC9
 FIFO_SIZE: Final = 16
 TRIGGER: Final = (1, 4, 8, 14)
@@ -87,7 +88,7 @@ class Uart16550:
         self._overrun = False
         self._thr_pending = False
         self._fifo = bytearray()
-        self._last = 0
+        self._buffer = 0
 
     def reset(self) -> None:
         """Power-on state.  Host input that no guest has seen stays queued."""
@@ -114,30 +115,33 @@ class Uart16550:
         """Move host input into the FIFO as far as it goes; none arrives in loopback mode."""
         free = self._room - len(self._fifo)
         if free > 0 and self._host and not self._mcr & MCR_LOOP:
-            self._fifo += self._host[:free]
+            self._arrive(self._host[:free])
             del self._host[:free]
         self._update()
 
+    def _arrive(self, data: bytes | bytearray) -> None:
+        self._fifo += data
+        if not self._fcr & FCR_ENABLE:
+            self._buffer = data[-1]
+
     def _receive_loop(self, byte: int) -> None:
-        """A byte that the guest sent to itself."""
-        if self._fcr & FCR_ENABLE:
-            if len(self._fifo) < FIFO_SIZE:
-                self._fifo.append(byte)
-            else:
-                self._overrun = True
-        else:
-            self._overrun |= bool(self._fifo)
-            self._fifo[:] = bytes([byte])
+        """A byte that the guest sent to itself: the only kind that can overrun."""
+        if len(self._fifo) >= self._room:
+            self._overrun = True
+            if self._fcr & FCR_ENABLE:
+                return
+            self._fifo.clear()
+        self._arrive(bytes([byte]))
 
     def _read_rbr(self) -> int:
-        if self._fifo:
-            self._last = self._fifo.pop(0)
-            if not self._mcr & MCR_LOOP:
-                self.stats.bytes_in += 1
-        elif self._fcr & FCR_ENABLE:
-            return 0
+        byte = self._fifo.pop(0) if self._fifo else None
+        if byte is not None and not self._mcr & MCR_LOOP:
+            self.stats.bytes_in += 1
+        if not self._fcr & FCR_ENABLE:
+            # The one buffer keeps its byte when it is read, and while the FIFO is in use.
+            byte = self._buffer
         self._refill()
-        return self._last
+        return byte or 0
 
     # -- interrupt --------------------------------------------------------------------------------
 
@@ -233,8 +237,13 @@ class Uart16550:
     def _set_fcr(self, value: int) -> None:
         if value == self._fcr:
             return
-        if (value ^ self._fcr) & FCR_ENABLE or value & FCR_CLEAR_RX:
+        if (value ^ self._fcr) & FCR_ENABLE:
+            value |= FCR_CLEAR_RX | FCR_CLEAR_TX
+        if value & FCR_CLEAR_RX:
             self._fifo.clear()
+        if value & FCR_CLEAR_TX:
+            # A cleared transmitter is an empty one, which is the event that the interrupt tells.
+            self._thr_pending = True
         self._fcr = value & FCR_KEPT
         self._refill()
 
