@@ -10,12 +10,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 _COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "note": "\x1b[1;36m"}
 _BOLD = "\x1b[1m"
 _BLUE = "\x1b[1;34m"
 _OFF = "\x1b[0m"
 _LONGEST_LINE = 160
+_GIVE_UP = 5
+_CANDIDATES = 3_000
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ class AssemblyError(Exception):
         shown = len(self.errors)
         total = f"{shown + self.more} error{'s' if shown + self.more != 1 else ''}"
         if self.more:
-            total += f", {shown} shown"
+            total += f" or more, {shown} shown"
         parts.append(total)
         return "\n\n".join(parts)
 
@@ -164,7 +167,9 @@ class Problem(Exception):
     """A mistake in the statement at hand, before its place is known.
 
     ``operand`` is the index of the operand that is wrong, None for the mnemonic or directive,
-    -1 for the whole statement; ``span`` narrows it to characters inside that operand's text.
+    -1 for the whole statement, -2 for all operands; ``span`` narrows it to characters inside
+    that operand's text.  ``label`` says that the statement's label is wrong.  A ``consequence``
+    is not reported if an earlier mistake explains it; after a ``fatal`` one assembly stops.
     """
 
     def __init__(
@@ -178,6 +183,7 @@ class Problem(Exception):
         hint: str = "",
         related: Iterable[tuple[str, Place]] = (),
         fatal: bool = False,
+        consequence: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -188,6 +194,8 @@ class Problem(Exception):
         self.hint = hint
         self.related = tuple(related)
         self.fatal = fatal
+        self.consequence = consequence
+        self.label = False
 
 
 class Stop(Exception):
@@ -219,7 +227,7 @@ class Reporter:
             self.warnings += 1
             if self.warnings <= self.max_warnings:
                 self.diagnostics.append(item)
-        if len(self._seen) > 50 * self.max_errors and self.errors > self.max_errors:
+        if self.errors > _GIVE_UP * self.max_errors:
             raise Stop
 
     def failure(self) -> AssemblyError:
@@ -231,10 +239,10 @@ class Reporter:
 
 def similar(word: str, known: Iterable[str]) -> str:
     """The nearest known word, or "" if none is near."""
-    if len(word) > 60:
+    if not 1 < len(word) <= 40:
         return ""
-    names = list(known)
     lowered = word.lower()
+    names = [n for n in islice(known, _CANDIDATES) if abs(len(n) - len(word)) <= 3]
     if lowered != word and lowered in names:
         return lowered
     found = difflib.get_close_matches(word, names, 1, 0.6)

@@ -199,7 +199,8 @@ def load_immediate(register: int, value: int) -> bytes:
         return word.to_bytes(4, "little")
     high = (value + 0x800) >> 12 & 0xFFFFF
     code = (_LUI.match | register << _LUI_RD | high << _LUI_IMM).to_bytes(4, "little")
-    if value & 0xFFF:
+    # GNU as completes the pair for x0 as well, where it makes no difference.
+    if value & 0xFFF or register == 0:
         low = _ADDI.match | register << _ADDI_RD | register << _ADDI_RS1 | _ADDI_IMM(value)
         code += low.to_bytes(4, "little")
     return code

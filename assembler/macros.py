@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .diagnostics import Problem, did_you_mean
+from .expressions import parse
 from .frames import MACRO, REPEAT, SPLIT
 from .lexer import Span, parse_statement, skip_quoted, split_line
 
@@ -151,7 +152,8 @@ def _parameters(text: str) -> tuple[Parameter, ...]:
 def squeeze(text: str) -> str:
     """Remove the blanks that do not separate words: GNU as does this before it splits.
 
-    A blank stays only between two characters of names or numbers; strings are untouched.
+    A blank stays only between two characters of names or numbers; strings are untouched, and
+    character constants become numbers.
     """
     out: list[str] = []
     at = 0
@@ -169,7 +171,7 @@ def squeeze(text: str) -> str:
         pending = False
         if char in "\"'":
             end = skip_quoted(text, at)
-            out.append(text[at:end])
+            out.append(text[at:end] if char == '"' else _character(text[at:end]))
             at = end
         else:
             out.append(char)
@@ -178,25 +180,29 @@ def squeeze(text: str) -> str:
 
 
 def _wordlike(char: str) -> bool:
-    return char.isalnum() or char in "_.$\\@%" or ord(char) > 127
+    return char.isalnum() or char in "_.$\\" or ord(char) > 127
+
+
+def _character(text: str) -> str:
+    """A character constant as a number, or unchanged if it is none."""
+    try:
+        value = parse(text)
+    except Problem:
+        return text
+    return str(value)
 
 
 def _argument(text: str, at: int) -> tuple[str, int]:
     """One actual argument from squeezed text: a string without its quotes, or up to a
     separator.  Returns it and the index behind it."""
-    out: list[str] = []
     if at < len(text) and text[at] == '"':
         end = skip_quoted(text, at)
-        body = text[at + 1 : end - 1] if end - at > 1 and text[end - 1] == '"' else text[at + 1 : end]
-        return body.replace('\\"', '"') if '\\"' in body else body, end
+        closed = end - at > 1 and text[end - 1] == '"'
+        return text[at + 1 : end - closed], end
     start = at
     while at < len(text) and text[at] not in ", \t":
-        if text[at] in "\"'":
-            at = skip_quoted(text, at)
-        else:
-            at += 1
-    out.append(text[start:at])
-    return "".join(out), at
+        at = skip_quoted(text, at) if text[at] == '"' else at + 1
+    return text[start:at], at
 
 
 def call(unit: Unit, macro: Macro, args: Span) -> None:

@@ -154,13 +154,11 @@ class Section:
         self.append_padding(-self.size % alignment, fill)
 
     def append_padding(self, count: int, fill: bytes | None) -> None:
-        """Append ``count`` bytes of padding."""
+        """Append ``count`` bytes of padding, a multiple of the pattern's length."""
         if self.nobits:
             self.reserved += count
         elif fill:
-            # GNU as brings the rest up to whole patterns with zeros first.
-            odd = count % len(fill)
-            self.data += bytes(odd) + fill * (count // len(fill))
+            self.data += fill * (count // len(fill))
         elif self.code and fill is None:
             self.data += code_padding(count)
         else:

@@ -35,8 +35,8 @@ def encode(text: str) -> bytes:
 class Files:
     """Finds and reads source, include and binary files.
 
-    ``include_dirs`` are searched after the directory of the including file.  With a ``jail``
-    only files inside that directory can be read by ``.include`` and ``.incbin``; links are
+    A name is looked for beside the including file, then in ``include_dirs``, then in the
+    current directory, where GNU as looks first.  With a ``jail`` only files inside that directory can be read by ``.include`` and ``.incbin``; links are
     followed before the test.
     """
 
@@ -52,7 +52,7 @@ class Files:
         if "\0" in name or not name:
             raise Problem("this is not a file name", operand=0)
         wanted = Path(name)
-        places = [Path(including).parent, *self.include_dirs]
+        places = [Path(including).parent, *self.include_dirs, Path()]
         tried: list[str] = []
         for directory in [Path()] if wanted.is_absolute() else places:
             candidate = directory / wanted

@@ -290,17 +290,6 @@ class Unit(Scope):
         if len(_MEMO) > _MEMO_SIZE:
             _MEMO.clear()
 
-    def guarded(self, action, *args) -> None:
-        """Do it, and report the mistake it may find."""
-        try:
-            action(*args)
-        except Problem as problem:
-            self.report(problem)
-            if problem.fatal:
-                raise Stop from None
-        except RecursionError:
-            self.report(Problem("this is nested too deeply", operand=None))
-
     def complex_line(self, line: str) -> None:
         """A line that the one-statement pattern does not cover."""
         if len(line) > self.limits.line_bytes:
@@ -420,133 +409,7 @@ class Unit(Scope):
             hint=did_you_mean(op, known),
         )
 
-    # -- symbols and values ----------------------------------------------------------------
-
-    def define_label(self, name: str) -> None:
-        """Define a label (or a numeric one) at the current place."""
-        section = self.section
-        if name.isdigit() and name.isascii():
-            number = int(name) if len(name) < 10 else -1
-            if number < 0:
-                self.report(Problem(f"the label number `{name[:40]}` is too large", operand=None))
-                return
-            symbol = self.numeric_ahead.pop(number, None) or Symbol(name)
-            self.numeric[number] = symbol
-        else:
-            known = self.symbols.get(name)
-            if known is None:
-                symbol = self.symbols[name] = Symbol(name)
-            elif known.state == UNDEFINED:
-                symbol = known
-            else:
-                self.report(self.duplicate(known))
-                return
-        symbol.state = LABEL
-        symbol.section = section
-        symbol.value = section.size
-        symbol.defined_at = self.place
-
-    def duplicate(self, known: Symbol) -> Problem:
-        """The message for a second definition."""
-        related: list[tuple[str, Place]] = []
-        if known.defined_at >= 0:
-            place = self.positions.locate(known.defined_at)
-            related = [(f"`{known.name}` is first defined here", self.mark(place, known.name))]
-        return Problem(
-            f"`{known.name}` is defined twice",
-            operand=None,
-            span=None,
-            related=related,
-            hint="rename one of them; a numeric label such as 1: may be used again",
-        )
-
-    def lookup(self, name: str) -> Symbol:
-        """The symbol of that name, created undefined if it is new."""
-        symbol = self.symbols.get(name)
-        if symbol is None:
-            symbol = self.symbols[name] = Symbol(name)
-        if symbol.used_at < 0:
-            symbol.used_at = self.place
-        symbol.uses += 1
-        return symbol
-
-    def is_defined(self, name: str) -> bool:
-        """Whether the name has a definition so far."""
-        symbol = self.symbols.get(name)
-        return symbol is not None and symbol.state != UNDEFINED
-
-    def local(self, number: int, forward: bool) -> Symbol:
-        """The numeric label that 1b or 1f means here."""
-        if forward:
-            ahead = self.numeric_ahead.get(number)
-            if ahead is None:
-                ahead = self.numeric_ahead[number] = Symbol(f"{number}f", used_at=self.place)
-            return ahead
-        symbol = self.numeric.get(number)
-        if symbol is None:
-            raise Problem(
-                f"there is no label `{number}:` before this line",
-                hint=f"`{number}f` looks forward",
-            )
-        return symbol
-
-    def here(self) -> Rel:
-        """The location counter."""
-        return Rel(self.section, self.section.size)
-
-    def bound(self, tree: Expr, index: int) -> Bound:
-        """The meaning of an operand here."""
-        try:
-            return bind(tree, self)
-        except Problem as problem:
-            if problem.operand == -1:
-                problem.operand = index
-            raise
-
-    def constant(self, tree: Expr, index: int, what: str) -> int:
-        """The number that an operand is; Problem if it is not known at this line."""
-        value = self.bound(tree, index)
-        if isinstance(value, int):
-            return value
-        raise self.not_constant(value, index, what)
-
-    def not_constant(self, value: Bound, index: int, what: str) -> Problem:
-        """Explain why a value is not a number here."""
-        expected = f"{what} known at this line"
-        if isinstance(value, Rel):
-            base = value.base
-            if isinstance(base, Symbol) and base.state == UNDEFINED:
-                known = [n for n, s in self.symbols.items() if s.state != UNDEFINED]
-                return Problem(
-                    f"`{base.name}` is not defined before this line",
-                    operand=index,
-                    expected=expected,
-                    hint=did_you_mean(base.name, known)
-                    or f"put its .equ above this line: .equ {base.name}, value",
-                )
-            return Problem(
-                "an address is not a number before linking",
-                operand=index,
-                expected=expected,
-                hint="`la` loads an address; %hi and %lo give its parts",
-            )
-        return Problem("this value is not known here", operand=index, expected=expected)
-
-    def fit32(self, value: int, tree: Expr, index: int) -> int:
-        """The value as a signed 32-bit number."""
-        return forms.fit32(value, tree, index)
-
-    def evaluate(self, span: Span, index: int, what: str = "a number") -> int:
-        """The number that an operand's text is."""
-        return self.constant(self.parse(span, index), index, what)
-
-    def parse(self, span: Span, index: int) -> Expr:
-        """The tree of an operand's text."""
-        try:
-            return parse(span.text)
-        except Problem as problem:
-            problem.operand = index
-            raise
+    # -- branches ----------------------------------------------------------------------------
 
     def next_branch_is_long(self) -> bool:
         """Number the next conditional branch; whether it must take the long form."""
@@ -644,7 +507,119 @@ class Unit(Scope):
                 hint=f"`{number}b` looks back",
             )
         for section in self.sections.values():
-            section.pad_to(section.align, None)
+            if section.code:
+                section.pad_to(section.align, None)
+
+
+_RV64_ONLY:
+            notes = [f"`{op}` is an instruction of RV64; registers here have 32 bits"]
+        return Problem(
+            f"`{op[:60]}` is not an instruction, directive or macro",
+            operand=None,
+            notes=notes,
+            hint=did_you_mean(op, known),
+        )
+
+    # -- branches ----------------------------------------------------------------------------
+
+    def next_branch_is_long(self) -> bool:
+        """Number the next conditional branch; whether it must take the long form."""
+        number = self.branch_count
+        self.branch_count = number + 1
+        if number in self.long_branches:
+            return True
+        self.branches.append((number, self.section))
+        return False
+
+    def out_of_reach(self) -> set[int]:
+        """The numbers of the short branches whose targets are too far or in other sections."""
+        far: set[int] = set()
+        fixups = {
+            section: iter([f for f in section.fixups if f.kind == BRANCH])
+            for section in self.sections.values()
+        }
+        for number, section in self.branches:
+            fixup = next(fixups[section])
+            distance = self.distance(fixup, section)
+            if distance is None or not -4096 <= distance < 4096:
+                far.add(number)
+        return far
+
+    def distance(self, fixup: Fixup, section: Section) -> int | None:
+        """Bytes from a branch to its target, None if it is not in the branch's section."""
+        value = fixup.value
+        if not isinstance(value, Rel):
+            return None
+        base, addend = value.base, value.addend
+        for _ in range(50):
+            if isinstance(base, Section):
+                return addend - fixup.offset if base is section else None
+            if base.binding == WEAK_BINDING:
+                return None
+            if base.state == LABEL and base.section is section:
+                return base.value + addend - fixup.offset
+            if base.state == EXPRESSION and isinstance(base.bound, Rel):
+                base, addend = base.bound.base, addend + base.bound.addend
+                continue
+            return None
+        return None
+
+    # -- sections ----------------------------------------------------------------------------
+
+    def section_named(self, name: str) -> Section:
+        """The section of that name, created with its usual attributes."""
+        section = self.sections.get(name)
+        if section is None:
+            flags, kind = default_attributes(name) or (0, 1)
+            section = Section(name, flags, kind, len(self.sections))
+            self.sections[name] = section
+        return section
+
+    def switch(self, section: Section) -> None:
+        """Make it the current section."""
+        self.previous, self.section = self.section, section
+        if section.code and section.align < 4:
+            section.align = 4
+        self.choose_memo()
+
+    def choose_memo(self) -> None:
+        """Known statements may be used where nothing changes their meaning."""
+        if self.section.nobits:
+            self.memo, self.forms = {}, {}
+            return
+        shadowed = [name for name in self.macros if name in forms.FORMS]
+        if shadowed:
+            self.memo = {}
+            self.forms = {k: v for k, v in forms.FORMS.items() if k not in shadowed}
+        else:
+            self.memo, self.forms = _MEMO, forms.FORMS
+
+    # -- conditions --------------------------------------------------------------------------
+
+    def update_skipping(self) -> None:
+        """Whether lines are left out follows from the innermost condition."""
+        self.skipping = bool(self.conditions) and not self.conditions[-1].active
+
+    def skip_lines(self, frame: Frame) -> None:
+        """Pass over lines until a condition directive takes effect."""
+        from .conditions import skip
+
+        skip(self, frame)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Checks and padding once all lines are read."""
+        for number, symbol in self.numeric_ahead.items():
+            self.error_at(
+                symbol.used_at,
+                f"there is no label `{number}:` after this line",
+                *self.columns(symbol.used_at, f"{number}f"),
+                hint=f"`{number}b` looks back",
+            )
+        for section in self.sections.values():
+            if section.code:
+                section.pad_to(section.align, None)
 
     # -- diagnostics -------------------------------------------------------------------------
 
@@ -729,17 +704,3 @@ _RV64_ONLY = frozenset(
     ["ld", "sd", "lwu", "addw", "subw", "addiw", "sllw", "srlw", "sraw", "slliw", "srliw",
      "sraiw", "mulw", "divw", "divuw", "remw", "remuw", "negw", "sext.w", "lr.d", "sc.d"]
 )  # fmt: skip
-
-
-def find_word(text: str, word: str) -> tuple[int, int]:
-    """Columns (from 0) of the first whole-word occurrence, (0, 0) if there is none."""
-    at = -1
-    while word:
-        at = text.find(word, at + 1)
-        if at < 0:
-            break
-        before = text[at - 1] if at else " "
-        after = text[at + len(word) : at + len(word) + 1] or " "
-        if not (before.isalnum() or before in "_.$" or after.isalnum() or after in "_.$"):
-            return at, at + len(word)
-    return 0, 0

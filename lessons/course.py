@@ -121,7 +121,7 @@ def find(name: str, course: list[Lesson] | None = None) -> Lesson:
 
 def _called(lesson_id: str, wanted: str) -> bool:
     number, _, topic = lesson_id.partition("_")
-    if wanted.isdigit():
+    if wanted.isdecimal() and len(wanted) < 4:
         return int(number) == int(wanted)
     return lesson_id.startswith(wanted) or topic.startswith(wanted)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from toyvm.isa.decode import Decoded, decode
 from toyvm.isa.op import Op
@@ -41,7 +41,7 @@ class Hart(Protocol):
     pc: int
 
     @property
-    def x(self) -> object: ...
+    def x(self) -> Any: ...
     def step(self, n: int = 1) -> object: ...
     def csr(self, name: str) -> int: ...
     def read_phys(self, pa: int, n: int) -> bytes | None: ...
@@ -105,9 +105,13 @@ class Trap:
 
 @dataclass(slots=True)
 class Frame:
-    """A call that has not returned yet; ``pc`` is None for the grader's own call."""
+    """A call that has not returned yet; ``pc`` is None for the grader's own call.
+
+    ``link`` is the register that got the return address ``back``.
+    """
 
     pc: int | None
+    link: int
     back: int
     sp: int
     saved: tuple[int, ...]
@@ -160,17 +164,19 @@ class Recorder:
     ) -> None:
         self.hart, self.code, self.back, self.trap, self.insns = hart, code, back, trap, insns
         self.memory, self.base = memory, base
-        self.cache: dict[int, Decoded | None] = {}
+        self.cache: dict[int, tuple[Decoded, tuple[int, ...]] | None] = {}
         self.spilled: dict[int, Unknown] = {}
         self.unknown: list[Unknown | None] = [
             None if number in known else Unknown("start") for number in range(32)
         ]
         x = self._registers()
-        self.frames = [Frame(None, back, x[SP], tuple(x[r] for r in SAVED))]
+        self.frames = [Frame(None, RA, back, x[SP], tuple(x[r] for r in SAVED))]
         self.record = Record(entry_sp=x[SP], lowest_sp=x[SP])
 
     def _registers(self) -> list[int]:
-        return [int(value) & MASK for value in self.hart.x]  # type: ignore[attr-defined]
+        x: Any = self.hart.x
+        values = x.tolist() if hasattr(x, "tolist") else x
+        return [value & MASK for value in values]
 
     def run(self) -> Record:
         """Step to the end of the run."""
@@ -189,20 +195,23 @@ class Recorder:
             record.end_pc = pc
         return record
 
-    def _decode(self, pc: int) -> Decoded | None:
+    def _decode(self, pc: int) -> tuple[Decoded, tuple[int, ...]] | None:
+        """The instruction at ``pc`` and the registers that it uses."""
         if pc not in self.cache:
             word = self.hart.read_phys(pc, 4)
-            self.cache[pc] = decode(int.from_bytes(word, "little")) if word else None
+            insn = decode(int.from_bytes(word, "little")) if word else None
+            self.cache[pc] = None if insn is None else (insn, _used(insn))
         return self.cache[pc]
 
     def _step(self, pc: int) -> None:
         record, hart = self.record, self.hart
         record.last_pc = pc
         record.visits[pc] += 1
-        insn = self._decode(pc)
+        found = self._decode(pc)
+        insn, used = found or (None, ())
         x = self._registers()
         if insn is not None and (
-            self._breaks_contract(pc, insn, x) or self._uses_unknown(pc, insn)
+            self._breaks_contract(pc, insn, x) or self._uses_unknown(pc, used)
         ):
             return
         stop = hart.step(1)
@@ -220,8 +229,8 @@ class Recorder:
 
     # -- before the instruction -------------------------------------------------------------------
 
-    def _uses_unknown(self, pc: int, insn: Decoded) -> bool:
-        for number in _used(insn):
+    def _uses_unknown(self, pc: int, used: tuple[int, ...]) -> bool:
+        for number in used:
             unknown = self.unknown[number]
             if unknown is not None:
                 kind = "temps" if unknown.why == "call" else "defined"
@@ -242,7 +251,7 @@ class Recorder:
             return False
         target = (x[insn.rs1] + insn.imm) & MASK & ~1
         if target != frame.back:
-            if insn.rs1 in LINKS and insn.rd == 0:
+            if insn.rs1 == frame.link and insn.rd == 0:
                 self._breach(Breach("returns", pc, insn.rs1, target, frame.back, frame.pc))
                 return True
             return False
@@ -276,7 +285,7 @@ class Recorder:
             if rd:
                 self.record.writer[rd] = pc
                 if rd == SP:
-                    now = int(self.hart.x[SP]) & MASK  # type: ignore[index]
+                    now = int(self.hart.x[SP]) & MASK
                     self.record.lowest_sp = min(self.record.lowest_sp, now)
             elif _loses_result(insn):
                 self.record.lost.append(pc)
@@ -315,7 +324,7 @@ class Recorder:
     def _amo(self, pc: int, insn: Decoded, x: list[int]) -> None:
         address = x[insn.rs1]
         after = self._value(address, 4)
-        done = insn.op is not Op.SC_W or int(self.hart.x[insn.rd]) == 0  # type: ignore[index]
+        done = insn.op is not Op.SC_W or int(self.hart.x[insn.rd]) == 0
         if insn.op is not Op.SC_W:
             self.record.loads.append(self._access(pc, address, 4, 0, False, x[SP]))
         if done:
@@ -329,7 +338,7 @@ class Recorder:
             if target == pc + 4:
                 return
             record.calls[target] += 1
-            self.frames.append(Frame(pc, pc + 4, x[SP], tuple(x[r] for r in SAVED)))
+            self.frames.append(Frame(pc, insn.rd, pc + 4, x[SP], tuple(x[r] for r in SAVED)))
             record.depth = max(record.depth, len(self.frames))
             for number in TEMPORARY:
                 if number != insn.rd:

@@ -287,6 +287,8 @@ class Bench:
     def _run(self, make: CaseMaker, seed: int) -> Run:
         inputs = self.inputs(make, seed)
         case = make(inputs)
+        if case.entry not in self.program.symbols:
+            raise Blocked(f"the label '{case.entry}' is missing")
         machine = self.boards.machine()
         image = bytearray(inputs.randbytes(RAM))
         known = bytearray(b"\1" * RAM)
@@ -363,17 +365,37 @@ def assemble_file(source: Path, lesson: Lesson) -> Program:
         expansion_bytes=16 * MAX_SOURCE,
     )
     try:
-        image = assemble([source], jail=source.parent, limits=limits, base=base)
+        image = assemble([source], text_base=base, jail=source.parent, limits=limits)
     except AssemblyError as error:
         raise SubmissionError(error.render()) from None
-    program = program_of(image)
-    for start, data in program.segments:
-        if start < base or start + len(data) > base + PROGRAM_SPACE:
+    for segment in image.segments:
+        if segment.addr < base or segment.addr + segment.memsz > base + PROGRAM_SPACE:
             raise SubmissionError(
-                f"{source}: {len(data)} bytes at {start:#x} do not fit: expected a program"
-                f" between {base:#x} and {base + PROGRAM_SPACE:#x}"
+                f"{source}: {segment.memsz} bytes at {segment.addr:#x} do not fit:"
+                f" expected a program between {base:#x} and {base + PROGRAM_SPACE:#x}"
             )
-    return program
+    return program_of(image)
+
+
+def program_of(image: Any) -> Program:
+    """A Program of an assembler's Image, zero-filled where it stores no bytes."""
+    from assembler.image import PF_X
+
+    code = [
+        address
+        for segment in image.segments
+        if segment.flags & PF_X
+        for address in range(segment.addr, segment.addr + len(segment.data) - 3, 4)
+    ]
+    places = {address: image.line_at(address) for address in code}
+    return Program(
+        image=image,
+        entry=image.entry,
+        symbols=image.symbols,
+        segments=tuple((s.addr, s.data + bytes(s.memsz - len(s.data))) for s in image.segments),
+        code=frozenset(code),
+        lines={address: place for address, place in places.items() if place is not None},
+    )
 
 
 def base_address(lesson: Lesson) -> int:

@@ -5,8 +5,8 @@ architecture 20211203) and shares nothing with the project's own hart, so that
 it can judge it.  Clear first; it makes some 100,000 steps a second.
 
 A *step* is one retired instruction or one trap (exception or interrupt)
-delivered.  The clock counts steps: ``mtime`` is one tick per ten of them, plus
-the ticks that ``wfi`` skipped.
+delivered.  The clock counts steps, and the steps that ``wfi`` slept: ``mtime``
+is one tick per ten of them.
 
 >>> hart = NaiveHart(4096)
 >>> hart.load_program(bytes.fromhex("13052000"))  # addi a0, x0, 2
@@ -48,10 +48,12 @@ INTERRUPT = 1 << 31  # in xcause
 
 # State that is compared by CSR name. 64-bit counters are one number each.
 COMPARED_CSRS = (
-    "mstatus misa medeleg mideleg mie mip mtvec mscratch mepc mcause mtval mcounteren "
-    "mcountinhibit menvcfg menvcfgh mstatush stvec sscratch sepc scause stval scounteren senvcfg "
-    "satp pmpcfg0 pmpcfg1 pmpcfg2 pmpcfg3"
-).split() + [f"pmpaddr{i}" for i in range(16)]
+    *("mstatus", "mstatush", "misa", "medeleg", "mideleg", "mie", "mip", "mtvec", "mscratch"),
+    *("mepc", "mcause", "mtval", "mcounteren", "mcountinhibit", "menvcfg", "menvcfgh"),
+    *("stvec", "sscratch", "sepc", "scause", "stval", "scounteren", "senvcfg", "satp"),
+    *(f"pmpcfg{i}" for i in range(4)),
+    *(f"pmpaddr{i}" for i in range(16)),
+)
 
 
 class NaiveHart(CsrFile, MemorySystem):
@@ -84,7 +86,8 @@ class NaiveHart(CsrFile, MemorySystem):
         self.pc = ram_base
         self.mode = M
         self.steps = 0
-        self.idle_ticks = 0
+        self.idle_steps = 0
+        self.time_offset = 0  # ticks, from writes to mtime
         self.mtimecmp = NEVER
         self.stimecmp = NEVER  # the deadline SBI set_timer keeps for S-mode
         self.reservation: int | None = None
@@ -93,6 +96,7 @@ class NaiveHart(CsrFile, MemorySystem):
         self.pieces: list[tuple[int, int]] = []
         self.next_pc = 0
         self.retires = True
+        self.inhibited = 0
         self.waits = False
         self.stuck = False  # in a wfi that nothing can end
         self.last_pc = 0
@@ -121,11 +125,12 @@ class NaiveHart(CsrFile, MemorySystem):
     @property
     def mtime(self) -> int:
         """Guest time in ticks."""
-        return (self.steps // STEPS_PER_TICK + self.idle_ticks) & MASK64
+        clock = self.steps + self.idle_steps
+        return (clock // STEPS_PER_TICK + self.time_offset) & MASK64
 
     def set_mtime(self, ticks: int) -> None:
         """A write to the CLINT's mtime."""
-        self.idle_ticks = ticks - self.steps // STEPS_PER_TICK
+        self.time_offset += ticks - self.mtime
 
     def set_x(self, register: int, value: int) -> None:
         """Write a register; x0 stays zero."""
@@ -164,6 +169,7 @@ class NaiveHart(CsrFile, MemorySystem):
         self.retires = False
         self.last_pc = pc = self.pc
         self.last_mode = self.mode
+        self.inhibited = self.mcountinhibit
         self.last_word = None
         self.last_cause = None
         cause = self.interrupt_to_take(late)
@@ -196,20 +202,21 @@ class NaiveHart(CsrFile, MemorySystem):
 
         A counter write "takes effect ... and the written value is what the
         next instruction reads": the writing instruction adds nothing.
-        Whether a counter is inhibited is asked after the instruction.
+        What mcountinhibit held before the instruction decides whether it counts.
         """
         self.steps += 1
-        if not self.mcycle_written and not self.mcountinhibit & 1:
+        if not self.mcycle_written and not self.inhibited & 1:
             self.mcycle = (self.mcycle + 1) & MASK64
-        if self.retires and not self.minstret_written and not self.mcountinhibit & 4:
+        if self.retires and not self.minstret_written and not self.inhibited & 4:
             self.minstret = (self.minstret + 1) & MASK64
         self.mcycle_written = self.minstret_written = False
         if self.waits:
             self.idle()
 
     def idle(self) -> None:
-        """After a wfi: jump to the next deadline unless something is pending.
+        """After a wfi: sleep to the next deadline unless something is pending.
 
+        The clock then stands at the first step of the deadline's tick.
         An interrupt that is pending and locally enabled ends the wait whatever
         the global enables and the delegation say (3.3.3).
         """
@@ -221,7 +228,9 @@ class NaiveHart(CsrFile, MemorySystem):
         if self.mie & STI and self.stimecmp != NEVER:
             deadlines.append(self.stimecmp)
         if deadlines:
-            self.idle_ticks += min(deadlines) - self.mtime
+            ticks = min(deadlines) - self.mtime
+            phase = (self.steps + self.idle_steps) % STEPS_PER_TICK
+            self.idle_steps += ticks * STEPS_PER_TICK - phase
         else:
             self.stuck = True
 

@@ -190,6 +190,12 @@ def align_to(power: bool, width: int = 0) -> Directive:
         check_room(unit, count, 0)
         if section.nobits and pattern and any(pattern):
             raise Problem(f"section `{section.name}` can only hold zeros", operand=1)
+        if pattern and count % len(pattern) and not section.nobits:
+            raise Problem(
+                f"the padding of {count} bytes is not a multiple of the {len(pattern)}-byte pattern",
+                operand=1,
+                hint="align to the size of the pattern first, or fill with single bytes",
+            )
         section.append_padding(count, pattern)
         section.align = max(section.align, size)
 

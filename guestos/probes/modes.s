@@ -94,7 +94,6 @@
     check s2, DATA
     li   t0, MSTATUS_MPP_S
     csrs mstatus, t0
-    la   s5, probe_cause         # on_trap by hand: its stores would be S-mode's too
     on_trap 1f
     csrs mstatus, s4
 0:  lw   s2, 0(s1)
@@ -116,14 +115,6 @@
     csrc mstatus, s10
     check s2, DATA
 
-    # mret to another mode than M switches MPRV off.
-    csrs mstatus, s4
-    on_trap 1f
-    enter MSTATUS_MPP_U, VIRTUAL+PAGE_SIZE
-1:  check_trap CAUSE_ECALL_U
-    csrr s2, mstatus
-    and  s2, s2, s4
-    check s2, 0
     csrw satp, zero
     tail probe_ok
 

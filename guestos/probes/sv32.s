@@ -10,6 +10,9 @@
 .equ OFFSET, 0x120               # within a page
 .equ LEAF_TO_FAULT, PTE_V | PTE_A | PTE_D
 
+# Harts with the Svadu extension want to be asked to set A and D; others ignore the bit.
+.equ MENVCFGH_ADUE, 1 << 29
+
 # fault_at LABEL, FLAGS, CAUSE, INSN: with VIRTUAL mapped so, INSN at s1 must fault.
 .macro fault_at label, flags, cause, insn
     set_entry \label, \flags
@@ -23,6 +26,8 @@
 
     probe_begin sv32
 
+    li   t0, MENVCFGH_ADUE
+    csrs menvcfgh, t0
     tables
     satp_value s0
     csrw satp, s0

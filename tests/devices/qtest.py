@@ -1,6 +1,7 @@
 """A client for QEMU's qtest protocol: reads and writes of a real ``virt`` board, without a guest.
 
-The machine is stopped (-S) and never runs an instruction, so every access is ours.
+The machine is stopped (-S) and never runs an instruction, so every access is ours.  Some of QEMU's
+devices move data only while the machine runs; for them the hart can sleep in a loop instead.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import pytest
 
 QEMU = "qemu-system-riscv32"
 SECONDS = 20.0
+WFI = 0x1050_0073
+JUMP_BACK = 0xFFDF_F06F
 
 needs_qemu = pytest.mark.skipif(
     shutil.which(QEMU) is None, reason=f"{QEMU} is not installed; no board to compare with"
@@ -22,19 +25,25 @@ needs_qemu = pytest.mark.skipif(
 
 
 class QTest:
-    """A stopped QEMU board whose bus and RAM can be read and written."""
+    """A QEMU board whose bus and RAM can be read and written.
 
-    def __init__(self, directory: Path, *args: str, ram_mib: int = 32) -> None:
+    With ``running`` the hart executes ``wfi`` for ever in the first two words of RAM.
+    """
+
+    def __init__(self, directory: Path, *args: str, running: bool = False) -> None:
         path = str(directory / "qtest.sock")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen(1)
         listener.settimeout(SECONDS)
-        command = [QEMU, "-M", "virt", "-bios", "none", "-m", str(ram_mib), "-S"]
+        command = [QEMU, "-M", "virt", "-bios", "none", "-m", "32"]
         command += ["-display", "none", "-monitor", "none"]
-        if "-serial" not in args:
-            command += ["-serial", "null"]
-        command += ["-qtest", f"unix:{path}", "-qtest-log", "/dev/null", *args]
+        if running:
+            for address, word in ((0x8000_0000, WFI), (0x8000_0004, JUMP_BACK)):
+                command += ["-device", f"loader,addr={address},data={word},data-len=4"]
+        else:
+            command += ["-S"]
+        command += ["-serial", "null", "-qtest", f"unix:{path}", "-qtest-log", "/dev/null", *args]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
             self._socket, _ = listener.accept()

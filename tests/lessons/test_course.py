@@ -57,7 +57,7 @@ def test_a_broken_description_names_file_and_field(copy, old, new, message):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    with pytest.raises(CourseError, match="lesson.toml") as caught:
+    with pytest.raises(CourseError, match=r"lesson\.toml") as caught:
         load(copy)
     assert message in str(caught.value)
 

@@ -93,9 +93,7 @@ def i_type(imm: int, rs1: int, funct3: int, rd: int, opcode: int) -> int:
 def s_type(imm: int, rs2: int, rs1: int, funct3: int, opcode: int) -> int:
     if not -2048 <= imm < 2048:
         raise ValueError(f"immediate {imm} does not fit in 12 bits")
-    return (
-        (imm >> 5 & 0x7F) << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | (imm & 31) << 7 | opcode
-    )
+    return (imm >> 5 & 0x7F) << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | (imm & 31) << 7 | opcode
 
 
 def b_type(distance: int, rs2: int, rs1: int, funct3: int) -> int:

@@ -1,7 +1,8 @@
 """A CLINT for the slow reference hart, from the SiFive core-local interruptor
 manual: msip at 0x0, mtimecmp at 0x4000, mtime at 0xbff8 of its window.
 
-32-bit accesses only; everything else in the window is an access fault.
+Aligned 32-bit accesses only.  Below 0xc000 what is no register of hart 0 reads
+as zero; from there on everything is an access fault.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 CLINT_BASE = 0x0200_0000
 MASK32 = 0xFFFF_FFFF
+END = 0xC000
 
 
 class NaiveClint:
@@ -25,22 +27,22 @@ class NaiveClint:
 
     def read(self, pa: int, width: int) -> int | None:
         """Value of a register, or None for an access fault."""
-        if width != 4:
-            return None
         offset, hart = pa - self.base, self.hart
+        if width != 4 or not 0 <= offset < END:
+            return None
         if offset == 0:
             return hart.lines >> 3 & 1
         if offset in (0x4000, 0x4004):
             return hart.mtimecmp >> 8 * (offset & 4) & MASK32
         if offset in (0xBFF8, 0xBFFC):
             return hart.mtime >> 8 * (offset & 4) & MASK32
-        return None
+        return 0
 
     def write(self, pa: int, width: int, value: int) -> bool:
         """False for an access fault."""
-        if width != 4:
-            return False
         offset, hart = pa - self.base, self.hart
+        if width != 4 or not 0 <= offset < END:
+            return False
         shift = 8 * (offset & 4)
         kept = MASK32 << (32 - shift)
         if offset == 0:
@@ -49,6 +51,4 @@ class NaiveClint:
             hart.mtimecmp = hart.mtimecmp & kept | value << shift
         elif offset in (0xBFF8, 0xBFFC):
             hart.set_mtime(hart.mtime & kept | value << shift)
-        else:
-            return False
         return True

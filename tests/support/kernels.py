@@ -18,45 +18,39 @@ sfence.vma at once, so that a hart with a TLB and one without agree.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 from tests.support.asm import AMOS, CSR_OPS, LOADS, STORES, Asm
-from tests.support.programs import RAM_BASE, Program, UserCode, value
-
-# Physical layout.
-M_HANDLER = RAM_BASE + 0x1000
-S_HANDLER = RAM_BASE + 0x2000
-BODY = RAM_BASE + 0x3000
-BODY_PAGES = 5
-DATA = RAM_BASE + 0x8000
-DATA_PAGES = 4
-ROOT = RAM_BASE + 0x10000
-TABLE_IDENTITY = ROOT + 0x1000
-TABLE_ALIAS = ROOT + 0x2000
-TABLE_USER = ROOT + 0x3000
-IMAGE_END = ROOT + 0x4000
-
-# Virtual layout.
-VA_ALIAS = 0x0040_0000  # pages with random PTEs
-VA_SUPER = 0x0080_0000  # a random 4 MiB leaf
-VA_BROKEN = 0x00C0_0000  # a random broken root entry
-VA_USER = 0x4000_0000  # body and data for U-mode
-TO_USER = RAM_BASE - VA_USER
-
-V, R, W, X, U_BIT, G, A_BIT, D_BIT = (1 << i for i in range(8))
-
-RESUME, SERVICE = 28, 17
-SWITCH, SET_PTE, SET_SATP, WAIT, RAISE = 0x50, 0x60, 0x61, 0x62, 0x63  # SWITCH + mode
-
-CLINT = 0x0200_0000
-MTIMECMP = CLINT + 0x4000
-MTIME = CLINT + 0xBFF8
-SATP, MSTATUS, SSTATUS = 0x180, 0x300, 0x100
-MIE, MIP, SIE, SIP = 0x304, 0x344, 0x104, 0x144
+from tests.support.kernel_handlers import (
+    MIE,
+    MSTATUS,
+    MTIMECMP,
+    RAISE,
+    RESUME,
+    SATP,
+    SERVICE,
+    SET_PTE,
+    SET_SATP,
+    SIE,
+    SSTATUS,
+    SWITCH,
+    WAIT,
+    KernelHandlers,
+)
+from tests.support.kernel_tables import (
+    BODY_PAGES,
+    CLINT,
+    DATA_PAGES,
+    IMAGE_SIZE,
+    VA_ALIAS,
+    VA_BROKEN,
+    VA_SUPER,
+    VA_USER,
+)
+from tests.support.programs import RAM_BASE, Program, value
 
 # CSRs that random code may write with anything. Spike's extra bits (FS, FIOM)
-# stay out of the way through the masks of RANDOM_WRITES.
+# stay out of the way through the masks of WRITE_MASKS.
 M_CSRS = {
     "mstatus": 0x300,
     "mie": 0x304,
@@ -84,8 +78,8 @@ S_CSRS = {
 }
 READ_ONLY = (0xC00, 0xC01, 0xC02, 0xC80, 0xC81, 0xC82, 0xF11, 0xF14, 0xF15, 0xB05, 0x310)
 ABSENT = (0x000, 0x2FF, 0x400, 0x5C0, 0x600, 0x7C0, 0x800, 0x9C0, 0xBC0, 0xCC0, 0xFC0, 0xDC0)
-# FS stays off in mstatus and sstatus, TSR is set elsewhere; ecall from S goes to M; interrupts that
-# M-mode does not have stay out of mie.
+# FS stays off in mstatus and sstatus and TSR is set elsewhere; an ecall from S
+# goes to M; interrupts that do not exist stay out of mie.
 WRITE_MASKS = {
     0x300: ~0x40_6000,
     0x100: ~0x6000,
@@ -101,344 +95,8 @@ WRITE_MASKS = {
 }
 
 
-def pte(pa: int, bits: int) -> int:
-    """A PTE for a 34-bit physical address."""
-    return (pa >> 12) << 10 | bits
-
-
-class KernelCode(UserCode):
-    """Builds one privileged program.
-
-    ``spike`` keeps to what is the same there.  Deadlines are either past or
-    never; nothing but aligned words goes to devices, and no instruction fetch
-    (physical memory attributes are the platform's); PMP fields are not set to
-    NA4 or to R=0 with W=1, which WARL lets each hart turn into something else;
-    no misaligned atomics, whose cause is a choice.
-
-    ``exact`` leaves out two more: stores across a page (one that faults on its
-    second page may have changed the first) and interrupts raised by a store to
-    a device (they may come a little later).
-    """
-
-    def __init__(self, seed: int, level: str, spike: bool, exact: bool = False) -> None:
-        super().__init__(seed)
-        self.rng = random.Random(f"kernel {level} {seed}")
-        self.level = level
-        self.spike = spike
-        self.exact = exact
-        self.block = 0
-        self.paging = self.rng.random() < 0.8
-        self.medeleg = self.rng.choice((0, 0xB1FF, self.rng.getrandbits(16) & 0xB1FF))
-        if self.rng.random() < 0.05:
-            self.medeleg |= 0x200
-        self.tables = self.page_tables()
-
-    def reg(self) -> int:
-        return self.rng.randrange(26)
-
-    def reg_not(self, other: int) -> int:
-        return self.rng.choice([i for i in range(1, 26) if i != other])
-
-    # ---- page tables -----------------------------------------------------------------
-
-    def flags(self, writable: bool = True) -> int:
-        """PTE flags: mostly useful, sometimes anything."""
-        rng = self.rng
-        if rng.random() < 0.6:
-            bits = V | R | rng.choice((0, W, W, X, W | X)) | rng.choice((0, U_BIT))
-            bits |= rng.choice((0, A_BIT, A_BIT | D_BIT, A_BIT | D_BIT))
-        else:
-            bits = rng.getrandbits(8)
-        bits |= rng.choice((0, 0, G)) | rng.choice((0, 0, 0, 0x100, 0x200))
-        return bits if writable else bits & ~W
-
-    def target(self) -> tuple[int, bool]:
-        """A physical page for a random PTE, and whether it may be written."""
-        rng = self.rng
-        kind = rng.randrange(12)
-        if kind < 8:
-            return DATA + 0x1000 * rng.randrange(DATA_PAGES), True
-        if kind == 8:
-            return rng.choice((M_HANDLER, ROOT, TABLE_ALIAS, BODY)), False
-        if kind == 9:
-            return rng.choice((0x9000_0000, 0x7FFF_F000, RAM_BASE + (1 << 20))), True
-        if kind == 10:
-            # Beyond 4 GiB: a 34-bit address that 32 bits would wrap into RAM.
-            return (rng.randrange(1, 4) << 32) | DATA, True
-        return (DATA if self.spike else CLINT), True
-
-    def random_pte(self) -> int:
-        pa, writable = self.target()
-        return pte(pa, self.flags(writable))
-
-    def broken_root(self) -> int:
-        """A root entry that no access gets through."""
-        rng = self.rng
-        return rng.choice(
-            (
-                0,
-                pte(TABLE_ALIAS, V | rng.choice((A_BIT, D_BIT, U_BIT))),
-                pte(0x9000_0000, V),
-                pte(1 << 32 | TABLE_ALIAS, V),
-                pte(TABLE_ALIAS, W | V),
-                pte(DATA if self.spike else CLINT, V if not self.spike else V | A_BIT),
-                rng.getrandbits(32) & ~V,
-            )
-        )
-
-    def superpage(self) -> int:
-        """A 4 MiB leaf at RAM; sometimes misaligned."""
-        low = self.rng.choice((0, 0, 0, 0x1000 << self.rng.randrange(10)))
-        return pte(RAM_BASE + low, self.flags())
-
-    def page_tables(self) -> dict[int, int]:
-        """Words of the tables, by physical address."""
-        rng = self.rng
-        words = {
-            ROOT + 4 * (VA_ALIAS >> 22): pte(TABLE_ALIAS, V),
-            ROOT + 4 * (VA_SUPER >> 22): self.superpage(),
-            ROOT + 4 * (VA_BROKEN >> 22): self.broken_root(),
-            ROOT + 4 * (VA_USER >> 22): pte(TABLE_USER, V),
-            ROOT + 4 * (RAM_BASE >> 22): pte(TABLE_IDENTITY, V),
-        }
-        for i in range(16):
-            words[TABLE_ALIAS + 4 * i] = self.random_pte()
-        fixed = V | R | X | A_BIT
-        for page in range(3):
-            words[TABLE_IDENTITY + 4 * page] = pte(RAM_BASE + 0x1000 * page, fixed)
-        for page in range(3, 3 + BODY_PAGES):
-            pa = RAM_BASE + 0x1000 * page
-            words[TABLE_IDENTITY + 4 * page] = pte(pa, fixed | rng.choice((0, 0, W, U_BIT)))
-            words[TABLE_USER + 4 * page] = pte(pa, V | R | X | U_BIT)
-        for page in range(8, 8 + DATA_PAGES):
-            pa = RAM_BASE + 0x1000 * page
-            words[TABLE_IDENTITY + 4 * page] = pte(pa, V | R | W | rng.choice((0, A_BIT)))
-            words[TABLE_USER + 4 * page] = pte(pa, V | R | W | U_BIT)
-        for page in range(16, 20):  # the tables themselves: to read, not to write
-            pa = RAM_BASE + 0x1000 * page
-            words[TABLE_IDENTITY + 4 * page] = pte(pa, V | R)
-        return words
-
-    def satp_value(self) -> int:
-        return 1 << 31 | self.rng.choice((0, 1, 0x1FF)) << 22 | ROOT >> 12
-
-    # ---- handlers --------------------------------------------------------------------
-
-    def m_handler(self) -> None:
-        """Vector table, then skip, service, or go to the next block.
-
-        It reads what a trap changes into registers, where comparisons see it.
-        """
-        a = self.a
-        a.pad_to(M_HANDLER)
-        for _ in range(12):
-            a.j("m_common")
-        a.label("m_common")
-        a.csrr(29, 0x342)
-        a.blt(29, 0, "m_interrupt")
-        a.csrr(31, 0x343)
-        a.csrr(30, MSTATUS)
-        a.csrr(31, MIP)
-        a.beq(29, 0, "m_fetch")
-        for cause, target in ((1, "m_fetch"), (12, "m_fetch")):
-            a.addi(30, 0, cause)
-            a.beq(29, 30, target)
-        a.addi(30, 0, 8)
-        a.blt(29, 30, "m_skip")
-        a.addi(30, 0, 11)
-        a.blt(30, 29, "m_skip")
-        self.services("m", MSTATUS, 0x341)
-        a.label("m_skip")
-        a.csrr(30, 0x341)
-        a.addi(30, 30, 4)
-        a.csrw(0x341, 30)
-        a.mret()
-        a.label("m_fetch")  # M-mode does not translate: always gets on
-        a.csrw(0x341, RESUME)
-        a.li(30, 0x1800)
-        a.csrrs(0, MSTATUS, 30)
-        a.mret()
-        a.label("m_interrupt")
-        a.slli(29, 29, 1)
-        a.srli(29, 29, 1)
-        a.addi(30, 0, 7)
-        a.beq(29, 30, "m_timer")
-        a.addi(30, 0, 3)
-        a.beq(29, 30, "m_soft")
-        a.addi(30, 0, 1)
-        a.sll(30, 30, 29)
-        a.csrrc(0, MIP, 30)
-        a.mret()
-        a.label("m_soft")
-        a.li(30, CLINT)
-        a.sw(0, 0, 30)
-        a.mret()
-        a.label("m_timer")
-        a.li(30, MTIMECMP)
-        if self.spike or self.rng.random() < 0.5:
-            a.addi(29, 0, -1)
-            a.sw(29, 4, 30)
-            a.sw(29, 0, 30)
-        else:  # the next tick
-            a.li(31, MTIME)
-            a.lw(29, 0, 31)
-            a.addi(29, 29, self.rng.randrange(1, 40))
-            a.sw(29, 0, 30)
-        a.mret()
-
-    def services(self, level: str, status: int, epc: int) -> None:
-        """What an ecall with x17 asks for; falls through to skip."""
-        a = self.a
-        t, u = (30, 31) if level == "m" else (26, 27)
-        a.addi(t, 0, SET_PTE)
-        a.beq(SERVICE, t, f"{level}_pte")
-        a.addi(t, 0, SET_SATP)
-        a.beq(SERVICE, t, f"{level}_satp")
-        a.addi(t, 0, WAIT)
-        a.beq(SERVICE, t, f"{level}_wait")
-        a.addi(t, 0, RAISE)
-        a.beq(SERVICE, t, f"{level}_raise")
-        a.andi(t, SERVICE, -4)
-        a.addi(u, 0, SWITCH)
-        a.bne(t, u, f"{level}_skip")
-        # Switch to mode x17 & 3 at x28, in U-mode through its own mapping.
-        a.andi(t, SERVICE, 3)
-        a.csrw(epc, RESUME)
-        a.bne(t, 0, f"{level}_go")
-        a.csrr(u, SATP)
-        a.bge(u, 0, f"{level}_go")
-        a.li(u, TO_USER)
-        a.sub(u, RESUME, u)
-        a.csrw(epc, u)
-        a.label(f"{level}_go")
-        if level == "m":
-            a.li(u, 0x1800)
-            a.csrrc(0, status, u)
-            a.slli(t, t, 11)
-            a.csrrs(0, status, t)
-            a.mret()
-        else:
-            a.addi(u, 0, 0x100)
-            a.csrrc(0, status, u)
-            a.andi(t, t, 1)
-            a.slli(t, t, 8)
-            a.csrrs(0, status, t)
-            a.sret()
-        a.label(f"{level}_pte")
-        a.sw(10, 0, 11)
-        a.sfence_vma()
-        a.j(f"{level}_skip")
-        a.label(f"{level}_satp")
-        a.csrw(SATP, 10)
-        a.sfence_vma()
-        a.j(f"{level}_skip")
-        a.label(f"{level}_raise")
-        a.csrrs(0, MIP if level == "m" else SIP, 10)
-        a.j(f"{level}_skip")
-        a.label(f"{level}_wait")
-        if level == "m":
-            a.li(t, MTIMECMP)
-            if self.spike:
-                a.sw(0, 4, t)
-                a.sw(0, 0, t)
-            else:
-                a.li(u, MTIME)
-                a.lw(u, 0, u)
-                a.addi(u, u, self.rng.randrange(20, 500))
-                a.sw(0, 4, t)
-                a.sw(u, 0, t)
-            a.addi(u, 0, 128)
-            a.csrrs(0, MIE, u)
-            a.wfi()
-
-    def s_handler(self) -> None:
-        """As the M-mode handler; under M-mode it asks that for services."""
-        a = self.a
-        a.pad_to(S_HANDLER)
-        for _ in range(12):
-            a.j("s_common")
-        a.label("s_common")
-        a.csrr(26, 0x142)
-        a.blt(26, 0, "s_interrupt")
-        a.csrr(27, 0x143)
-        a.csrr(27, SSTATUS)
-        a.beq(26, 0, "s_fetch")
-        a.addi(27, 0, 1)
-        a.beq(26, 27, "s_fetch")
-        a.addi(27, 0, 12)
-        a.beq(26, 27, "s_fetch")
-        a.addi(27, 0, 8)
-        a.bne(26, 27, "s_skip")
-        if self.level == "S":
-            self.services("s", SSTATUS, 0x141)
-        else:
-            a.andi(27, SERVICE, -64)
-            a.addi(26, 0, 64)
-            a.beq(26, 27, "s_up")
-            a.andi(27, SERVICE, -4)
-            a.addi(26, 0, SWITCH)
-            a.bne(26, 27, "s_skip")
-            a.label("s_up")
-            a.ecall()  # M-mode serves; a switch does not come back
-        a.label("s_skip")
-        a.csrr(27, 0x141)
-        a.addi(27, 27, 4)
-        a.csrw(0x141, 27)
-        a.sret()
-        self.stranded()
-        a.label("s_fetch")
-        if self.level == "S":
-            a.csrw(SATP, 0)
-            a.sfence_vma()
-            a.csrw(0x141, RESUME)
-            a.addi(27, 0, 0x100)
-            a.csrrs(0, SSTATUS, 27)
-            a.sret()
-        else:
-            self.stranded()
-        a.label("s_interrupt")
-        a.slli(26, 26, 1)
-        a.srli(26, 26, 1)
-        a.addi(27, 0, 1)
-        a.sll(27, 27, 26)
-        if self.level == "S":
-            a.addi(27, 0, 5)
-            a.beq(26, 27, "s_timer")
-            a.addi(27, 0, 2)
-        a.csrrc(0, SIP, 27)
-        a.addi(26, 0, 2)
-        a.beq(26, 27, "s_back")
-        a.csrrc(0, SIE, 27)  # STIP and SEIP cannot be cleared from S-mode
-        a.label("s_back")
-        a.sret()
-        self.stranded()
-        if self.level == "S":
-            a.label("s_timer")
-            self.set_timer(26, 27)
-            a.sret()
-
-    def stranded(self) -> None:
-        """After an sret that TSR forbids: M-mode takes over at the next block."""
-        if self.level == "M":
-            self.a.addi(SERVICE, 0, SWITCH + 3)
-            self.a.ecall()
-            self.a.csrw(0x141, RESUME)
-            self.a.sret()
-
-    def set_timer(self, low: int, high: int) -> None:
-        """SBI set_timer some ticks from now; changes a0, a1 and a7 only."""
-        a, rng = self.a, self.rng
-        a.csrr(10, 0xC01)
-        a.addi(10, 10, rng.randrange(2, 60))
-        a.addi(11, 0, 0)
-        if rng.random() < 0.5:
-            a.li(SERVICE, 0x5449_4D45)  # extension TIME, function 0
-            a.addi(16, 0, 0)
-        else:
-            a.addi(SERVICE, 0, 0)
-        a.ecall()
-
-    # ---- the body ---------------------------------------------------------------------
+class KernelCode(KernelHandlers):
+    """Builds one privileged program."""
 
     def service(self, number: int) -> None:
         self.a.addi(SERVICE, 0, number)
@@ -456,7 +114,7 @@ class KernelCode(UserCode):
         inside = rng.choice((rng.randrange(0x1000), rng.choice((0, 4, 0xFFC, 0xFFD, 0xFFE, 0xFFF))))
         kind = rng.randrange(12)
         if kind < 3:
-            va = DATA + 0x1000 * rng.randrange(DATA_PAGES) + inside
+            va = self.at.data + 0x1000 * rng.randrange(DATA_PAGES) + inside
         elif kind < 6:
             va = VA_ALIAS + 0x1000 * rng.randrange(16) + inside
         elif kind < 7:
@@ -466,12 +124,16 @@ class KernelCode(UserCode):
         elif kind < 10:
             va = VA_USER + 0x8000 + 0x1000 * rng.randrange(DATA_PAGES) + inside
         elif kind < 11:
-            outside = (0x9000_0000, 0xFFFF_FFFC, 0x3000_0000, RAM_BASE + (1 << 20) - 4, 0x7FFF_FFFC)
+            outside = (0x9000_0000, 0xFFFF_FFFC, 0x3000_0000, self.at.end - 4, 0x7FFF_FFFC)
             va = rng.choice(outside) + rng.choice((0, 0, 1, 3))
         else:
-            va = rng.choice((M_HANDLER, ROOT, TABLE_ALIAS)) | inside & 0xFFC
+            va = rng.choice((self.at.m_handler, self.at.root, self.at.table_alias)) | inside & 0xFFC
             aligned = max(aligned, 4)
         return va & ~(aligned - 1)
+
+    def protected(self, va: int) -> bool:
+        """True for the handler and the tables, which the body only reads."""
+        return va & ~0xFFF in (self.at.m_handler, self.at.root, self.at.table_alias)
 
     def touch(self) -> None:
         """A load or store somewhere; handler and tables are only read."""
@@ -479,7 +141,11 @@ class KernelCode(UserCode):
         base = rng.randrange(1, 26)
         va = self.address()
         a.li(base, va)
-        protected = va >> 12 in (M_HANDLER >> 12, ROOT >> 12, TABLE_ALIAS >> 12)
+        protected = va >> 12 in (
+            self.at.m_handler >> 12,
+            self.at.root >> 12,
+            self.at.table_alias >> 12,
+        )
         if rng.random() < 0.5 or protected:
             a.op(rng.choice(tuple(LOADS)), self.reg(), 0, base)
         else:
@@ -491,11 +157,11 @@ class KernelCode(UserCode):
         rng, a = self.rng, self.a
         base = rng.randrange(1, 26)
         va = self.address(aligned=4)
-        while va >> 12 in (M_HANDLER >> 12, ROOT >> 12, TABLE_ALIAS >> 12):
+        while self.protected(va):
             va = self.address(aligned=4)
         if not self.spike and rng.random() < 0.08:
             # Only in plain data: which fault comes first elsewhere is a choice.
-            va = DATA + rng.randrange(0x1000) | 1
+            va = self.at.data + rng.randrange(0x1000) | 1
         a.li(base, va)
         kind = rng.randrange(3)
         if kind == 0:
@@ -514,6 +180,8 @@ class KernelCode(UserCode):
         name = rng.choice(tuple(CSR_OPS))
         kind = rng.randrange(10)
         writable = dict(S_CSRS) if self.level == "S" else M_CSRS | S_CSRS
+        if self.exact:
+            del writable["mcountinhibit"]
         if kind < 7:
             number = rng.choice(tuple(writable.values()))
         elif kind < 9:
@@ -609,7 +277,7 @@ class KernelCode(UserCode):
             a.fence()
         elif kind == 6:
             # A jump to where nothing can be fetched.
-            nowhere = (0x9000_0000, 0x7FFF_F000, VA_BROKEN, VA_ALIAS, RAM_BASE + 2, 6)
+            nowhere = (0x9000_0000, 0x7FFF_F000, VA_BROKEN, VA_ALIAS, self.at.base + 2, 6)
             a.li(5, rng.choice(nowhere if self.spike else nowhere + (CLINT, 0)))
             a.jalr(rng.choice((0, 1)), 5, 0)
         elif kind == 7:
@@ -659,11 +327,11 @@ class KernelCode(UserCode):
         rng, a = self.rng, self.a
         kind = rng.randrange(8)
         if kind == 0:
-            at, word = ROOT + 4 * (VA_SUPER >> 22), self.superpage()
+            at, word = self.at.root + 4 * (VA_SUPER >> 22), self.superpage()
         elif kind == 1:
-            at, word = ROOT + 4 * (VA_BROKEN >> 22), self.broken_root()
+            at, word = self.at.root + 4 * (VA_BROKEN >> 22), self.broken_root()
         else:
-            at, word = TABLE_ALIAS + 4 * rng.randrange(16), self.random_pte()
+            at, word = self.at.table_alias + 4 * rng.randrange(16), self.random_pte()
         a.li(10, word)
         a.li(11, at)
         self.service(SET_PTE)
@@ -682,7 +350,7 @@ class KernelCode(UserCode):
         rng, a = self.rng, self.a
         entry = rng.randrange(1, 7)
         size = rng.choice((0x1000, 0x1000, 0x2000, 0x4000))
-        start = DATA + rng.randrange(0, 0x4000, size)
+        start = self.at.data + rng.randrange(0, 0x4000, size)
         match_mode = rng.choice((0, 1, 3, 3) if self.spike else (0, 1, 2, 3, 3))
         if match_mode == 3:
             a.li(5, (start >> 2) | (size // 8 - 1))
@@ -737,7 +405,7 @@ class KernelCode(UserCode):
             (self.wait, 1),
         ]
         if self.paging:
-            weights += [(self.change_pte, 3), (self.change_satp, 2)]
+            weights += [(self.change_pte, 3), (self.change_satp, 2 if self.level == "M" else 6)]
         if self.level == "M":
             weights += [(self.pmp, 3), (self.toggle_vectoring, 1)]
         return [part for part, weight in weights for _ in range(weight)]
@@ -748,9 +416,9 @@ class KernelCode(UserCode):
 
     def body(self, blocks: int) -> None:
         a = self.a
-        a.pad_to(BODY)
+        a.pad_to(self.at.body)
         parts = self.parts()
-        limit = BODY + 0x1000 * BODY_PAGES - 0x180
+        limit = self.at.body + 0x1000 * BODY_PAGES - 0x180
         for _ in range(blocks):
             if a.here > limit:
                 break
@@ -771,7 +439,7 @@ class KernelCode(UserCode):
         rng, a = self.rng, self.a
         if self.level == "M":
             self.start_m()
-        a.li(5, S_HANDLER | rng.randrange(2))
+        a.li(5, self.at.s_handler | rng.randrange(2))
         a.csrw(0x105, 5)
         a.li(5, rng.getrandbits(3) | 2)
         a.csrw(0x106, 5)
@@ -803,7 +471,7 @@ class KernelCode(UserCode):
         rng, a = self.rng, self.a
         a.li(5, 1 << 29)
         a.csrw(0x31A, 5)  # menvcfgh.ADUE
-        a.li(5, M_HANDLER | rng.randrange(2))
+        a.li(5, self.at.m_handler | rng.randrange(2))
         a.csrw(0x305, 5)
         a.addi(5, 0, -1)
         a.li(6, MTIMECMP)
@@ -822,30 +490,32 @@ class KernelCode(UserCode):
         a.csrw(0x3A0, 0)
         a.addi(5, 0, -1)
         a.csrw(0x3BF, 5)
-        a.li(5, 0x1F00_0000)
+        a.li(5, 0x1F00_0000)  # NAPOT, all rights
         a.csrw(0x3A3, 5)
-        a.li(5, DATA >> 2)
+        a.li(5, self.at.data >> 2)
         for entry in range(7):
             a.csrw(0x3B0 + entry, 5)
 
     def build_kernel(self, blocks: int) -> bytes:
+        """The image: code, handlers, random data and page tables."""
         a = self.a
         self.start()
         self.m_handler()
         self.s_handler()
         self.body(blocks)
-        image = bytearray(a.image().ljust(IMAGE_END - RAM_BASE, b"\0"))
+        image = bytearray(a.image().ljust(IMAGE_SIZE, b"\0"))
         data = self.rng.randbytes(0x1000 * DATA_PAGES)
-        image[DATA - RAM_BASE : DATA - RAM_BASE + len(data)] = data
+        offset = self.at.data - self.at.base
+        image[offset : offset + len(data)] = data
         for pa, word in self.tables.items():
-            image[pa - RAM_BASE : pa - RAM_BASE + 4] = word.to_bytes(4, "little")
+            image[pa - self.at.base : pa - self.at.base + 4] = word.to_bytes(4, "little")
         return bytes(image)
 
 
 def machine_kernel(
     seed: int, spike: bool = False, exact: bool = False, blocks: int = 90
 ) -> Program:
-    """A program that starts in M-mode at RAM_BASE.
+    """A program that starts in M-mode at the beginning of RAM.
 
     ``spike=True`` keeps to what Spike does at the same step;
     ``exact=True`` leaves out what no hart can be asked to do as Spike does.
@@ -855,8 +525,8 @@ def machine_kernel(
 
 
 def supervisor_kernel(seed: int, blocks: int = 90) -> Program:
-    """A program that starts in S-mode at RAM_BASE above an SBI with set_timer."""
-    image = KernelCode(seed, "S", False).build_kernel(blocks)
-    return Program(f"supervisor kernel {seed}", image, steps=5000)
-
-
+    """A program that starts in S-mode, 4 MiB into RAM, above an SBI with set_timer."""
+    code = KernelCode(seed, "S", False)
+    image = code.build_kernel(blocks)
+    ram_size = code.at.end - RAM_BASE
+    return Program(f"supervisor kernel {seed}", image, 5000, ram_size, code.at.base)

@@ -35,6 +35,12 @@ MEDELEG_WRITABLE = 0xB3FF
 # MXL = 1 (32 bits) and the letters A, I, M, S, U.
 MISA = 1 << 30 | sum(1 << (ord(letter) - ord("A")) for letter in "AIMSU")
 
+RESET_TO_ZERO = (
+    *("mstatus", "medeleg", "mideleg", "mie", "mip_software", "lines", "mtvec", "mscratch"),
+    *("mepc", "mcause", "mtval", "mcounteren", "mcountinhibit", "menvcfg", "mcycle", "minstret"),
+    *("stvec", "sscratch", "sepc", "scause", "stval", "scounteren", "senvcfg", "satp"),
+)
+
 COUNTERS = 0b111  # CY, TM, IR
 INHIBITABLE = 0b101  # CY, IR: time cannot be stopped
 
@@ -62,11 +68,7 @@ class CsrFile:
 
     def reset_csrs(self, pmp: int) -> None:
         """All CSRs as after reset: zero, M-mode's choice of all of them."""
-        for name in (
-            "mstatus medeleg mideleg mie mip_software lines mtvec mscratch mepc mcause mtval "
-            "mcounteren mcountinhibit menvcfg mcycle minstret "
-            "stvec sscratch sepc scause stval scounteren senvcfg satp"
-        ).split():
+        for name in RESET_TO_ZERO:
             setattr(self, name, 0)
         self.pmp_entries = pmp
         self.pmpcfg = [0] * 64

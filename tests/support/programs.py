@@ -42,12 +42,13 @@ IMMEDIATE_OPS = ("addi", "slti", "sltiu", "xori", "ori", "andi")
 
 @dataclass(frozen=True)
 class Program:
-    """An image for RAM_BASE, what made it and how long it is worth running."""
+    """An image, where it goes, and how many steps it is worth running."""
 
     name: str
     image: bytes
     steps: int
     ram_size: int = RAM_SIZE
+    base: int = RAM_BASE
 
 
 def value(rng: random.Random) -> int:

@@ -46,6 +46,9 @@ EXCUSES = {
     "late interrupt": "the conditions for an interrupt trap 'must be evaluated in a bounded "
     "amount of time from when an interrupt becomes, or ceases to be, pending in mip' (3.1.9); "
     "Spike looks at lines changed by a device at the end of a block.",
+    "inhibit": "'When the ... bit in the mcountinhibit register is clear, the ... register "
+    "increments as usual' (3.1.12) does not say whether the instruction that writes the bit is "
+    "counted by the old value or the new one: ours counts by the old, Spike by the new.",
     "MPP": "MPP is a WARL field (3.1.6.1), and an implementation may turn the illegal value 2 into "
     "any legal one (2.3): Spike into U, ours keeps the old value.",
     "partial store": "a misaligned store that faults on its second page: 'misaligned stores may "
@@ -246,6 +249,7 @@ class Comparison:
         self.model = model
         self.excused: Counter[str] = Counter()
         self.x = [0] * 32
+        self.inhibit = 0
         self.late = 0
         self.done = 0
 
@@ -311,6 +315,8 @@ class Comparison:
                 difference &= ~0x1800
             if difference:
                 self.fail(event, f"{name} is {model.csr(name):#x}")
+        if "mcountinhibit" in event.csrs:
+            self.count_as_spike(event.csrs["mcountinhibit"])
         for register, value in event.regs.items():
             if reads_clock(event) and model.x[register] != value:
                 self.excused["cycle"] += 1
@@ -319,6 +325,14 @@ class Comparison:
         stores = [(va, width, value) for va, width, value in model.stores]
         if stores != event.stores:
             self.fail(event, f"stores differ: {stores}")
+
+    def count_as_spike(self, inhibit: int) -> None:
+        """After a write to mcountinhibit: count that instruction by the new value."""
+        before, after = self.inhibit >> 2 & 1, inhibit >> 2 & 1
+        self.inhibit = inhibit
+        if before != after:
+            self.excused["inhibit"] += 1
+            self.model.minstret += before - after
 
     def wrote_mpp_2(self, event: Commit) -> bool:
         """True if this CSR instruction wrote 2, no mode, into mstatus.MPP."""

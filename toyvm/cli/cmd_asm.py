@@ -51,7 +51,11 @@ def asm(
     show(problems, error_format)
     if image is None:
         return USAGE
-    write_file(output, image.to_elf() if format_ == "elf" else image.to_bin())
+    try:
+        data = image.to_elf() if format_ == "elf" else image.to_bin()
+    except ValueError as error:
+        fail(str(error))
+    write_file(output, data)
     if listing:
         sys.stdout.write(image.listing())
     return OK

@@ -128,7 +128,7 @@ class _Worlds:
         from toyvm.debugger.target import LiveTarget
         from toyvm.debugger.world import Guest, LabWorld
 
-        from .images import open_image
+        from .labs import open_lab_image
 
         lab = load_lab(path)
 
@@ -136,7 +136,7 @@ class _Worlds:
             self.close()
             collected = {spec.name: bytearray() for spec in lab.vms}
             running = start_lab(
-                lab, open_image, {name: data.extend for name, data in collected.items()}
+                lab, open_lab_image, {name: data.extend for name, data in collected.items()}
             )
             self._open = running
             guests = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import FAILED, OK, fail, say
+from .errors import FAILED, OK, CliError, say
 
 if TYPE_CHECKING:
     from .labs import LabResult
@@ -86,7 +86,7 @@ def demo_lab() -> Path:
     ):
         if path.is_file():
             return path
-    fail("labs/demo.toml is missing from this installation; install toyvm again")
+    raise CliError("labs/demo.toml is missing from this installation; install toyvm again")
 
 
 def measure_overhead() -> dict[str, Any]:
@@ -106,9 +106,7 @@ def tell(result: LabResult, overhead: dict[str, Any], started: float) -> int:
     known = facts(result)
     out.write(
         f"\n{known['pings']} pings sent, {known['replies']} answered; "
-        + "; ".join(
-            f"{name}: {_disks(guest['disks'])}" for name, guest in known["guests"].items()
-        )
+        + "; ".join(f"{name}: {_disks(guest['disks'])}" for name, guest in known["guests"].items())
         + "\n"
     )
     if "ratio" in overhead:
@@ -116,7 +114,9 @@ def tell(result: LabResult, overhead: dict[str, Any], started: float) -> int:
             f"virtualised / bare on the CPU-bound image `cpu`: {overhead['ratio']:.3f} "
             f"(1.000 would be no overhead)\n"
         )
-    out.write(f"first guest instruction after {started:.1f} s, lab done in {result.seconds:.1f} s\n")
+    out.write(
+        f"first guest instruction after {started:.1f} s, lab done in {result.seconds:.1f} s\n"
+    )
     endings(result)
     code = result.exit_code
     if code == OK and known["replies"] == 0:

@@ -38,9 +38,9 @@ def disasm(
 
     image = open_image(file)
     sections = code_of(image, parse_address(base, "--base"))
-    rows = [
-        row for name, address, data in sections for row in _lines(name, address, data, image, pseudo)
-    ]
+    rows: list[dict[str, Any]] = []
+    for name, address, data in sections:
+        rows += _lines(name, address, data, image, pseudo)
     if json_:
         print_json({"image": image.name, "instructions": rows})
         return OK

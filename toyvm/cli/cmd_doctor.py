@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -75,7 +74,7 @@ def collect() -> dict[str, Any]:
         "packages": packages,
         "cache": cache_facts(packages["numba"]),
         "tools": {name: shutil.which(name) for name in TOOLS},
-        "modules": {name: importlib.util.find_spec(name) is not None for name in MODULES},
+        "modules": {name: _version(name) for name in MODULES},
     }
 
 
@@ -93,14 +92,15 @@ def cache_facts(numba: str | None) -> dict[str, Any]:
     from toyvm import jit
 
     folder = Path(jit.cache_root())
+    usable = jit.CACHE_DIR.parts != ()
     facts: dict[str, Any] = {
         "folder": str(folder),
-        "present": str(jit.CACHE_DIR) if jit.CACHE_DIR != Path() else None,
+        "present": str(jit.CACHE_DIR) if usable else None,
         "compiled": jit.COMPILED,
         "warm": jit.is_warm(),
         "bytes": 0,
         "files": 0,
-        "error": None if jit.CACHE_DIR != Path() else "the folder cannot be written",
+        "error": None if usable else "the folder cannot be written",
     }
     if folder.is_dir():
         for path in folder.rglob("*"):
@@ -131,9 +131,8 @@ def _print(facts: dict[str, Any]) -> None:
         table.add("compile cache", warm, remark)
     for name, path in facts["tools"].items():
         table.add(name, "found" if path else "not found", f"optional: {TOOLS[name]}")
-    for name, found in facts["modules"].items():
-        table.add(f"Python module {name}", "found" if found else "not found",
-                  f"optional: {MODULES[name]}")  # fmt: skip
+    for name, version in facts["modules"].items():
+        table.add(name, version or "not found", f"optional: {MODULES[name]}")
     print_table(table)
     if not facts["ok"]:
         sys.stdout.write("Something needed is missing: see the rows above.\n")

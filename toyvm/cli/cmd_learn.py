@@ -115,5 +115,3 @@ def lesson_check(lesson: Lesson = None) -> int:
 
     _warm(False)
     return cli_api.lesson_check(lesson)
-
-

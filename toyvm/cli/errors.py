@@ -21,6 +21,7 @@ from typing import NoReturn
 OK, FAILED, USAGE, SPENT, INTERNAL = 0, 1, 2, 3, 4
 INTERRUPTED = 130
 
+
 class CliError(Exception):
     """An error for the user: shown as `toyvm: error: ...`, without a traceback."""
 
@@ -47,8 +48,7 @@ def input_errors() -> tuple[type[BaseException], ...]:
     """
     names = (
         ("assembler.diagnostics", "AssemblyError"),
-        ("guestos.build", "BuildError"),
-        ("guestos.manifest", "ManifestError"),
+        ("guestos.listing", "GuestError"),
         ("lessons.course", "CourseError"),
         ("toyvm.control.labs", "LabError"),
         ("toyvm.control.specs", "SpecError"),

@@ -249,9 +249,7 @@ def facts(result: LabResult) -> dict[str, Any]:
         "pings": sum(count.echo_requests for count in sent),
         "replies": sum(count.echo_replies for count in sent),
         "guests": {
-            guest.name: guest_facts(
-                guest, result.texts[guest.name], result.disks_after[guest.name]
-            )
+            guest.name: guest_facts(guest, result.texts[guest.name], result.disks_after[guest.name])
             for guest in running.guests
         },
         "switches": {

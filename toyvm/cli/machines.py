@@ -12,7 +12,6 @@ from toyvm.ui.text import did_you_mean
 from .errors import fail
 from .images import LoadedImage, open_image
 
-DEFAULT_RAM = "128M"
 TECHNIQUES = {
     "u": "the guest's kernel runs in user mode and its privileged instructions trap",
 }
@@ -81,10 +80,12 @@ def build(
     from toyvm.control.specs import parse_drive, parse_net, parse_ram
 
     check(options)
-    ram = parse_ram(options.ram or DEFAULT_RAM)
+    if options.ram:
+        parse_ram(options.ram)
     drive_specs = [parse_drive(text) for text in options.drives]
     net_specs = [parse_net(text) for text in options.nets]
     image = open_image(options.image) if image is None else image
+    ram = parse_ram(options.ram or image.ram)
     bios = firmware(options.bios or image.bios)
     from toyvm.machine import Console
 

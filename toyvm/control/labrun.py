@@ -63,7 +63,7 @@ class LabGuest:
     @property
     def exits(self) -> dict[str, int]:
         """The exit ledger: cause -> count."""
-        return {str(getattr(k, "name", k)): int(n) for k, n in self.vm.ledger.items()}
+        return {str(cause): int(self.vm.ledger[cause]) for cause in self.vm.ledger}
 
     @property
     def sectors(self) -> int:
@@ -221,9 +221,7 @@ def _clock_of(vm: Any) -> Callable[[], int]:
     return lambda: int(vm.mtime()) * NS_PER_TICK
 
 
-def start_lab(
-    lab: Lab, open_image: Opener, sinks: Mapping[str, Sink] | None = None
-) -> RunningLab:
+def start_lab(lab: Lab, open_image: Opener, sinks: Mapping[str, Sink] | None = None) -> RunningLab:
     """Open everything and build the hypervisor: the lab is ready to run."""
     from toyvm.storage import disk_sha256
 

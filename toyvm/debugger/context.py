@@ -84,7 +84,7 @@ def code(session: Session) -> None:
         if start is not None and start.address == line.address:
             session.write(session.paint.paint("symbol", f"{start.name}:"))
         session.write(code_line(session, line.address, line.text, note))
-    place = symbols.lines.get(target.pc)
+    place = symbols.line_of(target.pc)
     if place is not None:
         session.write(session.paint.paint("dim", f"   {place[0]}:{place[1]}"))
 

@@ -136,7 +136,7 @@ class _Parser:
 
     def unary(self) -> int:
         self.depth += 1
-        if self.depth > 100:
+        if self.depth > 40:
             raise DebugError("Expression is nested too deeply")
         try:
             return self._unary()

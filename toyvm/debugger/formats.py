@@ -1,8 +1,8 @@
 """The /FMT of `x` and `print`: count, letter and size, as in gdb.
 
-    letters  x hex   d signed   u unsigned   o octal   t binary   c character   a address
-             i instruction   s string
-    sizes    b 1 byte   h 2 bytes   w 4 bytes
+letters  x hex   d signed   u unsigned   o octal   t binary   c character   a address
+         i instruction   s string
+sizes    b 1 byte   h 2 bytes   w 4 bytes
 """
 
 from __future__ import annotations

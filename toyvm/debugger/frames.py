@@ -35,6 +35,49 @@ class Frame:
     how: str
 
 
+def function_start(target: Target, symbols: Symbols, pc: int) -> int | None:
+    """Where the function around `pc` starts, None if that cannot be told.
+
+    A label inside a function is reached by falling through or by a branch from above; a
+    function is not.
+    """
+    if symbols.covering(pc) is None:
+        return None
+    candidates = symbols.before(pc, 32)
+    for index, symbol in enumerate(candidates):
+        start = symbol.address
+        if pc - start > 4 * MAX_SCAN or start % 4:
+            return None
+        if symbol.is_function or index + 1 == len(candidates):
+            return start
+        if _leaves(target, start - 4) and not _entered(
+            target, candidates[index + 1].address, start, pc
+        ):
+            return start
+    return None
+
+
+def _leaves(target: Target, address: int) -> bool:
+    """True if the instruction at `address` never goes on to the next one."""
+    word = word_at(target, address)
+    insn = None if word is None else decode(word)
+    if insn is None:
+        return True
+    return insn.op in (Op.MRET, Op.SRET) or (insn.op in (Op.JAL, Op.JALR) and insn.rd == ZERO)
+
+
+def _entered(target: Target, low: int, high: int, pc: int) -> bool:
+    """True if a branch or jump in `low`..`high` leads to `high`..`pc`."""
+    for address in range(max(low & ~3, high - 4 * MAX_SCAN), high, 4):
+        word = word_at(target, address)
+        insn = None if word is None else decode(word)
+        if insn is None or insn.insn.fmt not in ("B", "J") or insn.rd != ZERO:
+            continue
+        if high <= address + insn.imm <= pc:
+            return True
+    return False
+
+
 @dataclass
 class _Stack:
     depth: int = 0  # bytes that sp lies below its value at the entry
@@ -72,8 +115,8 @@ def backtrace(target: Target, symbols: Symbols, limit: int = MAX_FRAMES) -> list
     frames = [Frame(pc, sp, "pc")]
     ra: int | None = target.reg(RA)
     while len(frames) < limit:
-        function = symbols.covering(pc)
-        stack = _scan(target, function.address, pc) if function else _Stack()
+        function = function_start(target, symbols, pc)
+        stack = _Stack() if function is None else _scan(target, function, pc)
         if stack is None:
             break
         entry_sp = (sp + stack.depth) & MASK32

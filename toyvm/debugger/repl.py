@@ -53,7 +53,14 @@ def toolbar(session: Session) -> str:
     state = "ended" if target.name in session.ended else "stopped"
     where = with_symbol(target.pc, session.symbols)
     satp = context.satp_text(target)
-    return f" {target.name} {state} · {target.mode} · pc {where} · {satp} · {target.instret:,} insns"
+    facts = (
+        f"{target.name} {state}",
+        target.mode,
+        f"pc {where}",
+        satp,
+        f"{target.instret:,} insns",
+    )
+    return " " + " · ".join(facts)
 
 
 def interactive_loop(session: Session, history: Path | None) -> None:

@@ -71,7 +71,8 @@ def go(
                 return _stopped(session, Stopped(target, "breakpoint", points, notes=notes))
         standing.append(target)
     keyboard = session.keys if steps is None else None
-    with Interrupt() as interrupt, (keyboard() if keyboard else nullcontext(None)) as keys:
+    source = keyboard() if keyboard is not None else nullcontext()
+    with Interrupt() as interrupt, source as keys:
         while True:
             left = None if end is None else end - selected.steps
             if left is not None and left <= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from toyvm.ui.text import did_you_mean
@@ -14,16 +14,21 @@ from .errors import DebugError
 
 #: An address further than this behind a symbol without size does not belong to it.
 REACH = 1 << 20
+_ALLOCATED, _EXECUTABLE = 2, 4  # SHF_ALLOC, SHF_EXECINSTR
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """A name for an address. `size` in bytes, 0 if unknown."""
+    """A name for an address. `size` in bytes, 0 if unknown.
+
+    `is_function`: the image says that a function starts here (its type, or a global name).
+    """
 
     name: str
     address: int
     size: int = 0
     is_code: bool = True
+    is_function: bool = False
 
 
 class Symbols:
@@ -32,9 +37,12 @@ class Symbols:
     def __init__(
         self,
         symbols: Iterable[Symbol] = (),
-        lines: Mapping[int, tuple[str, int]] | None = None,
+        lines: Sequence[tuple[int, str, int]] = (),
         end: int | None = None,
+        code: Sequence[tuple[int, int]] = (),
     ) -> None:
+        """`lines` has (address, file, line) where the line of the source changes; `end` is the
+        first address behind the image; `code` has (start, end) of what can be executed."""
         self._by_name: dict[str, Symbol] = {}
         for symbol in symbols:
             self._by_name.setdefault(symbol.name, symbol)
@@ -46,15 +54,17 @@ class Symbols:
             if not self._ordered or self._ordered[-1].address != symbol.address:
                 self._ordered.append(symbol)
         self._addresses = [symbol.address for symbol in self._ordered]
-        self._end = end
-        #: address -> (file, line), for every instruction the assembler knows the source of
-        self.lines = dict(lines or {})
+        self.end = end
+        self.code = list(code)
+        self.lines = sorted(lines)
+        self._line_addresses = [address for address, _, _ in self.lines]
 
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def __iter__(self) -> Iterable[Symbol]:  # type: ignore[override]
-        return iter(sorted(self._by_name.values(), key=lambda s: (s.address, s.name)))
+    def in_order(self) -> list[Symbol]:
+        """All symbols by address, then name."""
+        return sorted(self._by_name.values(), key=lambda s: (s.address, s.name))
 
     @property
     def names(self) -> list[str]:
@@ -80,7 +90,7 @@ class Symbols:
         symbol = self._ordered[index]
         offset = address - symbol.address
         if offset >= max(symbol.size, REACH if not symbol.size else 0) or (
-            self._end is not None and address >= self._end
+            self.end is not None and address >= self.end
         ):
             return None
         return symbol
@@ -93,10 +103,30 @@ class Symbols:
         offset = address - symbol.address
         return f"{symbol.name}+{offset}" if offset else symbol.name
 
-    def next_after(self, address: int) -> int | None:
-        """The address of the next symbol above `address`."""
+    def before(self, address: int, count: int) -> list[Symbol]:
+        """The last `count` symbols at or below `address`, the nearest first."""
         index = bisect.bisect_right(self._addresses, address)
-        return self._addresses[index] if index < len(self._addresses) else None
+        return self._ordered[max(0, index - count) : index][::-1]
+
+    def end_of(self, symbol: Symbol) -> int | None:
+        """The first address behind `symbol`: by its size, the next symbol or the section's end."""
+        if symbol.size:
+            return symbol.address + symbol.size
+        index = bisect.bisect_right(self._addresses, symbol.address)
+        ends = [end for start, end in self.code if start <= symbol.address < end]
+        ends += self._addresses[index : index + 1]
+        return min(ends, default=None)
+
+    def with_lines(self, lines: Sequence[tuple[int, str, int]]) -> Symbols:
+        """The same names, with source lines."""
+        return Symbols(self._by_name.values(), lines, self.end, self.code)
+
+    def line_of(self, address: int) -> tuple[str, int] | None:
+        """(file, line) of the source that `address` comes from, None if that is not known."""
+        index = bisect.bisect_right(self._line_addresses, address) - 1
+        if index < 0 or (self.end is not None and address >= self.end):
+            return None
+        return self.lines[index][1:]
 
     def at_line(self, text: str) -> int | None:
         """The first address of `file:line`; None if `text` has not that form.
@@ -107,14 +137,14 @@ class Symbols:
         if match is None:
             return None
         name, number = match[1], int(match[2])
-        known = {file for file, _ in self.lines.values()}
+        known = {file for _, file, _ in self.lines}
         files = {f for f in known if f == name or f.replace("\\", "/").endswith("/" + name)}
         if not files:
             near = did_you_mean(name, {f.rsplit("/", 1)[-1] for f in known})
             raise DebugError(f"No source file named {name}{near}")
         found = [
             (line, address)
-            for address, (file, line) in self.lines.items()
+            for address, file, line in self.lines
             if file in files and line >= number
         ]
         if not found:
@@ -129,18 +159,11 @@ def from_elf(data: bytes) -> Symbols:
 
     elf = ELFFile(io.BytesIO(data))
     end = max((s["p_vaddr"] + s["p_memsz"] for s in elf.iter_segments()), default=None)
-    code = {
-        index
-        for index, section in enumerate(elf.iter_sections())
-        if section["sh_flags"] & 4  # SHF_EXECINSTR
-    }
-    allocated = {
-        index
-        for index, section in enumerate(elf.iter_sections())
-        if section["sh_flags"] & 2  # SHF_ALLOC
-    }
+    sections = list(elf.iter_sections())
+    code = {i for i, section in enumerate(sections) if section["sh_flags"] & _EXECUTABLE}
+    allocated = {i for i, section in enumerate(sections) if section["sh_flags"] & _ALLOCATED}
     found: list[tuple[int, Symbol]] = []
-    for section in elf.iter_sections():
+    for section in sections:
         if not isinstance(section, SymbolTableSection):
             continue
         for entry in section.iter_symbols():
@@ -152,14 +175,20 @@ def from_elf(data: bytes) -> Symbols:
             if where == "SHN_UNDEF":
                 continue
             in_memory = where in allocated
+            outside = entry["st_info"]["bind"] == "STB_GLOBAL"
             symbol = Symbol(
                 name,
                 entry["st_value"],
                 entry["st_size"] if in_memory else 0,
-                in_memory and (where in code or kind != "STT_OBJECT"),
+                in_memory and kind != "STT_OBJECT",
+                where in code and (outside or kind == "STT_FUNC"),
             )
             # Global names before local ones at the same address.
-            rank = 0 if entry["st_info"]["bind"] == "STB_GLOBAL" else 1
+            rank = 0 if outside else 1
             found.append((rank, symbol))
     found.sort(key=lambda item: item[0])
-    return Symbols((symbol for _, symbol in found), end=end)
+    ranges = [
+        (sections[i]["sh_addr"], sections[i]["sh_addr"] + sections[i]["sh_size"])
+        for i in sorted(code)
+    ]
+    return Symbols((symbol for _, symbol in found), end=end, code=ranges)

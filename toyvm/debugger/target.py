@@ -192,8 +192,4 @@ class LiveTarget:
 def exits_of(machine: Any) -> dict[str, int] | None:
     """The exit ledger of a VM as cause -> count, None where there is none."""
     ledger = getattr(machine, "ledger", None)
-    if ledger is None:
-        return None
-    if not isinstance(ledger, Mapping):
-        ledger = ledger.counts() if callable(getattr(ledger, "counts", None)) else dict(ledger)
-    return {str(getattr(key, "name", key)): int(count) for key, count in ledger.items()}
+    return None if ledger is None else {str(cause): int(ledger[cause]) for cause in ledger}

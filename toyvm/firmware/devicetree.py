@@ -74,9 +74,9 @@ def _cpus(root: Node, local: list[int], isa: str) -> None:
         cpu = cpus.child(f"cpu@{hart:x}").prop("device_type", "cpu").prop("reg", hart)
         cpu.prop("status", "okay").prop("compatible", "riscv")
         cpu.prop("riscv,isa", isa).prop("mmu-type", "riscv,sv32")
-        controller = cpu.child("interrupt-controller").prop("#interrupt-cells", 1)
-        controller.prop("interrupt-controller").prop("compatible", "riscv,cpu-intc")
-        controller.prop("phandle", phandle)
+        controller = cpu.child("interrupt-controller").prop("#address-cells", 0)
+        controller.prop("#interrupt-cells", 1).prop("interrupt-controller")
+        controller.prop("compatible", "riscv,cpu-intc").prop("phandle", phandle)
 
 
 def _soc(root: Node, local: list[int], plic: int, finisher: int, virtio_slots: int) -> None:

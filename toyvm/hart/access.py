@@ -20,7 +20,7 @@ OK: Final = 0
 TRAP: Final = 1
 MMIO: Final = 2
 
-#: The arrays of a hart, passed to kernels as one: registers (uint32, 64 of which 32 count),
+#: The arrays of a hart, passed to kernels as one: registers (uint32[256], 32 of which count),
 #: record (int64), TLB and decoded words (int64), slot + 1 of each RAM page (int32, 0 none),
 #: RAM (uint8), frame map (int32; the identity unless a VM's).
 Core = namedtuple("Core", ["x", "p", "tlb", "dec", "slots", "ram", "fmap"])
@@ -84,9 +84,9 @@ def _enter(core, va, offset, access):
         return
     page = offset & ~np.int64(0xFFF)
     if access == mmu.LOAD:
-        tlb.put(core.tlb, p[s.DATA_BASE] + tlb.READ, va, page)
+        tlb.put_data(core.tlb, p[s.DATA_BASE] + tlb.READ, va, page)
     elif core.slots[page >> 12] == 0:
-        tlb.put(core.tlb, p[s.DATA_BASE] + tlb.WRITE, va, page)
+        tlb.put_data(core.tlb, p[s.DATA_BASE] + tlb.WRITE, va, page)
 
 
 @kernel
@@ -304,5 +304,5 @@ def fetch(core, pc):
             slot = decode.take_slot(p, core.dec, core.slots, page)
         tlb.drop_writes(core.tlb, page)
     base = slot * ops.SLOT_ENTRIES
-    tlb.put(core.tlb, p[s.FETCH_BASE] + tlb.FETCH, pc, base)
+    tlb.put_fetch(core.tlb, p[s.FETCH_BASE] + tlb.FETCH, pc, base)
     return base

@@ -51,7 +51,7 @@ class Hart:
     """
 
     def __init__(self, ram: np.ndarray, fmap: np.ndarray, hart_id: int = 0, pmp: int = 16) -> None:
-        self.x = np.zeros(64, dtype=np.uint32)
+        self.x = np.zeros(256, dtype=np.uint32)
         self.p = new_record(hart_id, pmp)
         self.core = access.Core(
             x=self.x,

@@ -7,6 +7,8 @@ is filled when it is first reached.  A store into such a page clears the entries
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from toyvm.hart import ops
@@ -14,6 +16,15 @@ from toyvm.hart import state as s
 from toyvm.isa.op import Op
 from toyvm.isa.table import INSNS
 from toyvm.jit import kernel, load32
+
+UNDECODED: Final = 0
+"""A word that has not been looked at, or was overwritten: RARE with event 0."""
+# Events of RARE words; the others are in `events`.
+EVENT_DECODE: Final = 0
+EVENT_STOP: Final = 1
+EVENT_SYSTEM: Final = 2
+EVENT_ILLEGAL: Final = 3
+EVENT_ATOMIC: Final = 4
 
 _BY_OP = sorted(INSNS, key=lambda insn: int(insn.op))
 _MASK = np.array([insn.mask for insn in _BY_OP], dtype=np.int64)
@@ -73,41 +84,76 @@ def _imm_j(word):
 
 
 @kernel
+def rare(event):
+    """A decoded word that raises an event."""
+    return event << 32
+
+
+@kernel
 def decode_word(word, index):
     """Pack the instruction `word` that stands at word `index` of its page."""
     op = find_op(word)
     if op == 0:
-        return np.int64(ops.ILLEGAL)
-    if ops.ECALL <= op <= ops.CSRRCI or ops.MRET <= op <= ops.SFENCE_VMA:
-        return np.int64(ops.SYSTEM)
-    if op == ops.FENCE or op == ops.FENCE_I:
-        return np.int64(ops.NOP)
+        return rare(np.int64(EVENT_ILLEGAL))
+    if ops.OP_ECALL <= op <= ops.OP_CSRRCI or ops.OP_MRET <= op <= ops.OP_SFENCE_VMA:
+        return rare(np.int64(EVENT_SYSTEM))
+    code = np.int64(ops.CODE_OF[op])
     rd = (word >> 7) & 31
     if rd == 0:
         rd = np.int64(ops.SINK)
     imm = np.int64(0)
-    if op == ops.LUI or op == ops.AUIPC:
+    if code == ops.RARE:
+        imm = EVENT_ATOMIC | op << 8
+    elif code == ops.LUI or code == ops.AUIPC:
         imm = sign_extend(word & 0xFFFF_F000, np.int64(32))
-    elif op == ops.JAL or ops.BEQ <= op <= ops.BGEU:
-        imm = _imm_j(word) if op == ops.JAL else _imm_b(word)
+    elif code == ops.JAL or ops.BEQ <= code <= ops.BGEU:
+        imm = _imm_j(word) if code == ops.JAL else _imm_b(word)
         target = index + (imm >> 2)
         if imm & 3 == 0 and 0 <= target < 1024:
             # Counted from the entry after the branch, where the loop's index already is.
             imm = (imm >> 2) - 1
-            op = np.int64(ops.JAL_NEAR) if op == ops.JAL else op - ops.BEQ + ops.BEQ_NEAR
-    elif ops.SB <= op <= ops.SW:
+            code = np.int64(ops.JAL_NEAR) if code == ops.JAL else code - ops.BEQ + ops.BEQ_NEAR
+    elif ops.SB <= code <= ops.SW:
         imm = imm_s(word)
-    elif ops.SLLI <= op <= ops.SRAI:
+    elif ops.SLLI <= code <= ops.SRAI:
         imm = (word >> 20) & 31
-    elif op == ops.JALR or ops.LB <= op <= ops.LHU or ops.ADDI <= op <= ops.ANDI:
+    elif code == ops.JALR or ops.LB <= code <= ops.LHU or ops.ADDI <= code <= ops.ANDI:
         imm = imm_i(word)
     return (
         (imm << 32)
+        | (rd << ops.RD_SHIFT)
         | (((word >> 20) & 31) << ops.RS2_SHIFT)
         | (((word >> 15) & 31) << ops.RS1_SHIFT)
-        | (rd << ops.RD_SHIFT)
-        | op
+        | code
     )
+
+
+@kernel
+def fuse(first, second):
+    """The code of `first` if the loop can do it and `second` in one go, else its own."""
+    code = first & 63
+    then = second & 63
+    if code == ops.ADDI:
+        if then == ops.BNE_NEAR:
+            return np.int64(ops.ADDI_BNE)
+        if then == ops.BGE_NEAR:
+            return np.int64(ops.ADDI_BGE)
+        if then == ops.ADDI:
+            return np.int64(ops.ADDI_ADDI)
+    elif code == ops.ADD:
+        if then == ops.BLT_NEAR:
+            return np.int64(ops.ADD_BLT)
+        if then == ops.BLTU_NEAR:
+            return np.int64(ops.ADD_BLTU)
+        if then == ops.LW:
+            return np.int64(ops.ADD_LW)
+    elif code == ops.ANDI and then == ops.BEQ_NEAR:
+        return np.int64(ops.ANDI_BEQ)
+    elif code == ops.SLLI and then == ops.ADD:
+        return np.int64(ops.SLLI_ADD)
+    elif code == ops.LUI and then == ops.ADDI:
+        return np.int64(ops.LUI_ADDI)
+    return code
 
 
 @kernel
@@ -118,11 +164,15 @@ def decode_entry(p, dec, ram, entry, pc):
     page = dec[slot * ops.SLOT_ENTRIES + 1024] >> 32
     word = load32(ram, (page << 12) + (index << 2))
     packed = decode_word(word, index)
+    if packed & 63 != ops.RARE and index < 1023:
+        # The pair is looked at again when it runs: the next entry may be a stop by then.
+        second = decode_word(load32(ram, (page << 12) + (index << 2) + 4), index + 1)
+        packed = (packed & ~np.int64(63)) | fuse(packed, second)
     for i in range(min(p[s.BREAKPOINTS], 32)):
         # The page may be entered through another address: the debugger steps over a stop
         # that is not its own.
         if (p[s.BREAK + i] ^ pc) & 0xFFF == 0:
-            packed = np.int64(ops.STOP)
+            packed = rare(np.int64(EVENT_STOP))
     dec[entry] = packed
 
 
@@ -147,7 +197,7 @@ def invalidate(dec, slots, offset, length):
     for word in range(first, last + 1):
         slot = np.int64(slots[word >> 10]) - 1
         if slot >= 0:
-            dec[slot * ops.SLOT_ENTRIES + (word & 1023)] = ops.UNDECODED
+            dec[slot * ops.SLOT_ENTRIES + (word & 1023)] = UNDECODED
 
 
 @kernel
@@ -159,7 +209,7 @@ def take_slot(p, dec, slots, page):
     p[s.NEXT_SLOT] = slot + 1
     base = slot * ops.SLOT_ENTRIES
     for i in range(1024):
-        dec[base + i] = ops.UNDECODED
+        dec[base + i] = UNDECODED
     dec[base + 1024] = (page << 32) | ops.PAGE_END
     slots[page] = slot + 1
     return slot

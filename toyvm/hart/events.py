@@ -24,18 +24,17 @@ EXIT_SBI: Final = 4
 EXIT_BREAK: Final = 5
 EXIT_WATCH: Final = 6
 
-# Events that end the inner loop.
-EVENT_ENTER: Final = 0
-EVENT_BUDGET: Final = 1
-EVENT_JUMP: Final = 2
-EVENT_DECODE: Final = 3
-EVENT_STOP: Final = 4
-EVENT_LOAD: Final = 5
-EVENT_STORE: Final = 6
-EVENT_ATOMIC: Final = 7
-EVENT_SYSTEM: Final = 8
-EVENT_ILLEGAL: Final = 9
-EVENT_MISALIGNED: Final = 10
+# Events that end the inner loop.  The first five stand in the immediate of RARE words.
+EVENT_DECODE: Final = decode.EVENT_DECODE
+EVENT_STOP: Final = decode.EVENT_STOP
+EVENT_SYSTEM: Final = decode.EVENT_SYSTEM
+EVENT_ILLEGAL: Final = decode.EVENT_ILLEGAL
+EVENT_ATOMIC: Final = decode.EVENT_ATOMIC
+EVENT_ENTER: Final = 5
+EVENT_BUDGET: Final = 6
+EVENT_JUMP: Final = 7
+EVENT_MEMORY: Final = 8
+EVENT_MISALIGNED: Final = 9
 
 PAGE_WORDS: Final = 1024
 
@@ -90,7 +89,7 @@ def memory_instruction(core, d, va):
     """
     p = core.p
     x = core.x
-    op = d & 255
+    op = d & 63
     rd = (d >> ops.RD_SHIFT) & 63
     operand = np.int64(x[np.uint64((d >> ops.RS2_SHIFT) & 31)])
     if ops.LB <= op <= ops.LHU:
@@ -98,7 +97,7 @@ def memory_instruction(core, d, va):
     elif ops.SB <= op <= ops.SW:
         status = _slow_store(core, op, va, operand)
     else:
-        status = access.atomic(core, op, va, operand)
+        status = access.atomic(core, (d >> 40) & 255, va, operand)
     if status == access.OK:
         if not ops.SB <= op <= ops.SW:
             x[np.uint64(rd)] = np.uint32(p[s.VALUE])
@@ -117,7 +116,9 @@ def rare_event(core, event, d, entry, va):
     if event == EVENT_DECODE:
         decode.decode_entry(p, core.dec, core.ram, entry, p[s.PC])
         return np.int64(-1)
-    if event == EVENT_LOAD or event == EVENT_STORE or event == EVENT_ATOMIC:
+    if event == EVENT_MEMORY or event == EVENT_ATOMIC:
+        if event == EVENT_ATOMIC:
+            va = np.int64(core.x[np.uint64((d >> ops.RS1_SHIFT) & 31)])
         status = memory_instruction(core, d, va)
         if status == access.OK:
             if p[s.WATCH_HIT] >= 0:

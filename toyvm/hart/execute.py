@@ -22,16 +22,32 @@ from toyvm.jit import kernel, load8, load16, load32, store8, store16, store32
 
 @kernel
 def _divide(a, b):
-    """Signed division that truncates (M extension, §7.2); a and b in int32 range, b != 0."""
+    """DIV: truncates, -1 for b = 0 (Unprivileged 20191213 §7.2); a and b in int32 range."""
+    if b == 0:
+        return np.int64(-1)
     q = abs(a) // abs(b)
     return -q if (a < 0) != (b < 0) else q
 
 
 @kernel
 def _remainder(a, b):
-    """The remainder that belongs to `_divide`: the sign of the dividend."""
+    """REM: the sign of the dividend, a for b = 0; a and b in int32 range."""
+    if b == 0:
+        return a
     r = abs(a) % abs(b)
     return -r if a < 0 else r
+
+
+@kernel
+def _divide_unsigned(a, b):
+    """DIVU: all ones for b = 0; a and b in uint32 range."""
+    return np.int64(-1) if b == 0 else a // b
+
+
+@kernel
+def _remainder_unsigned(a, b):
+    """REMU: a for b = 0; a and b in uint32 range."""
+    return a if b == 0 else a % b
 
 
 @kernel
@@ -63,6 +79,7 @@ def execute(core, end):
     vbase = np.int64(0)
     stop_at = np.int64(-1)
     stop_word = np.int64(0)
+    stop_entry = np.int64(events.EVENT_STOP) << 32
     while True:
         # ---- an event: bring the record up to date, handle it, find the way back in
         if stop_at >= 0:
@@ -81,7 +98,7 @@ def execute(core, end):
             p[s.STEPS] = limit - (lim - ip)
             if event != events.EVENT_STOP:
                 outcome = events.rare_event(core, event, d, ip, va)
-            elif p[s.STEPS] < hard and dec[ip] & 255 == ops.STOP:
+            elif p[s.STEPS] < hard and dec[ip] == stop_entry:
                 # Not the end of the budget, nor the deadline of a timer: a breakpoint.
                 return np.int64(events.EXIT_BREAK)
         code = events.settle(core, outcome, end)
@@ -106,7 +123,7 @@ def execute(core, end):
             if word + left < events.PAGE_WORDS:
                 stop_at = ip + left
                 stop_word = dec[stop_at]
-                dec[stop_at] = ops.STOP
+                dec[stop_at] = stop_entry
         lim = ip + (limit - steps)
         fetch = p[s.FETCH_BASE] + tlb.FETCH
         read = p[s.DATA_BASE] + tlb.READ
@@ -115,98 +132,115 @@ def execute(core, end):
         while True:
             d = dec[np.uint64(ip)]
             ip += 1
-            op = d & 255
+            op = d & 63
             if op == ops.ADDI:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a + (d >> 32)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
                 continue
             elif op == ops.ADD:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a + b) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + b) & s.MASK32)
                 continue
             elif op == ops.SUB:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a - b) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a - b) & s.MASK32)
                 continue
             elif op == ops.LW:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F003):
-                    x[np.uint64((d >> 8) & 63)] = np.uint32(load32(ram, (e >> 32) + (va & 0xFFF)))
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(
+                        e = ((e >> 32) + va) & s.MASK32
+                        load32(ram, e)
+                    )
                     continue
-                event = np.int64(events.EVENT_LOAD)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.LBU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F000):
-                    x[np.uint64((d >> 8) & 63)] = np.uint32(load8(ram, (e >> 32) + (va & 0xFFF)))
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(
+                        e = ((e >> 32) + va) & s.MASK32
+                        load8(ram, e)
+                    )
                     continue
-                event = np.int64(events.EVENT_LOAD)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.LB:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F000):
-                    b = load8(ram, (e >> 32) + (va & 0xFFF))
-                    x[np.uint64((d >> 8) & 63)] = np.uint32(((b ^ 0x80) - 0x80) & s.MASK32)
+                    e = ((e >> 32) + va) & s.MASK32
+                    b = load8(ram, e)
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(((b ^ 0x80) - 0x80) & s.MASK32)
                     continue
-                event = np.int64(events.EVENT_LOAD)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.LHU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F001):
-                    x[np.uint64((d >> 8) & 63)] = np.uint32(load16(ram, (e >> 32) + (va & 0xFFF)))
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(
+                        e = ((e >> 32) + va) & s.MASK32
+                        load16(ram, e)
+                    )
                     continue
-                event = np.int64(events.EVENT_LOAD)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.LH:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F001):
-                    b = load16(ram, (e >> 32) + (va & 0xFFF))
-                    x[np.uint64((d >> 8) & 63)] = np.uint32(((b ^ 0x8000) - 0x8000) & s.MASK32)
+                    e = ((e >> 32) + va) & s.MASK32
+                    b = load16(ram, e)
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(((b ^ 0x8000) - 0x8000) & s.MASK32)
                     continue
-                event = np.int64(events.EVENT_LOAD)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.SW:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(write + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F003):
-                    store32(ram, (e >> 32) + (va & 0xFFF), np.int64(x[np.uint64((d >> 20) & 31)]))
+                    store32(
+                        ram, ((e >> 32) + va) & s.MASK32, np.int64(x[np.uint64((d >> 16) & 255)])
+                    )
                     continue
-                event = np.int64(events.EVENT_STORE)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.SB:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(write + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F000):
-                    store8(ram, (e >> 32) + (va & 0xFFF), np.int64(x[np.uint64((d >> 20) & 31)]))
+                    store8(
+                        ram, ((e >> 32) + va) & s.MASK32, np.int64(x[np.uint64((d >> 16) & 255)])
+                    )
                     continue
-                event = np.int64(events.EVENT_STORE)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.SH:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(write + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F001):
-                    store16(ram, (e >> 32) + (va & 0xFFF), np.int64(x[np.uint64((d >> 20) & 31)]))
+                    store16(
+                        ram, ((e >> 32) + va) & s.MASK32, np.int64(x[np.uint64((d >> 16) & 255)])
+                    )
                     continue
-                event = np.int64(events.EVENT_STORE)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.BEQ_NEAR:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
                 if a != b:
                     continue
                 ip += d >> 32
@@ -216,8 +250,8 @@ def execute(core, end):
                 event = np.int64(events.EVENT_BUDGET)
                 break
             elif op == ops.BNE_NEAR:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
                 if a == b:
                     continue
                 ip += d >> 32
@@ -227,8 +261,8 @@ def execute(core, end):
                 event = np.int64(events.EVENT_BUDGET)
                 break
             elif op == ops.BLT_NEAR:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
                 if a >= b:
                     continue
                 ip += d >> 32
@@ -238,8 +272,8 @@ def execute(core, end):
                 event = np.int64(events.EVENT_BUDGET)
                 break
             elif op == ops.BGE_NEAR:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
                 if a < b:
                     continue
                 ip += d >> 32
@@ -249,8 +283,8 @@ def execute(core, end):
                 event = np.int64(events.EVENT_BUDGET)
                 break
             elif op == ops.BLTU_NEAR:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
                 if a >= b:
                     continue
                 ip += d >> 32
@@ -260,8 +294,8 @@ def execute(core, end):
                 event = np.int64(events.EVENT_BUDGET)
                 break
             elif op == ops.BGEU_NEAR:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
                 if a < b:
                     continue
                 ip += d >> 32
@@ -271,32 +305,168 @@ def execute(core, end):
                 event = np.int64(events.EVENT_BUDGET)
                 break
             elif op == ops.JAL_NEAR:
-                x[np.uint64((d >> 8) & 63)] = np.uint32((vbase + (ip << 2)) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32((vbase + (ip << 2)) & s.MASK32)
                 ip += d >> 32
                 lim += d >> 32
                 if ip < lim:
                     continue
                 event = np.int64(events.EVENT_BUDGET)
                 break
+            elif op == ops.ADDI_BNE:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.BNE_NEAR:
+                    continue
+                ip += 1
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                if a == b:
+                    continue
+                ip += d >> 32
+                lim += d >> 32
+                if ip < lim:
+                    continue
+                event = np.int64(events.EVENT_BUDGET)
+                break
+            elif op == ops.ADD_BLT:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + b) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.BLT_NEAR:
+                    continue
+                ip += 1
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                if a >= b:
+                    continue
+                ip += d >> 32
+                lim += d >> 32
+                if ip < lim:
+                    continue
+                event = np.int64(events.EVENT_BUDGET)
+                break
+            elif op == ops.ADD_BLTU:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + b) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.BLTU_NEAR:
+                    continue
+                ip += 1
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                if a >= b:
+                    continue
+                ip += d >> 32
+                lim += d >> 32
+                if ip < lim:
+                    continue
+                event = np.int64(events.EVENT_BUDGET)
+                break
+            elif op == ops.ANDI_BEQ:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a & (d >> 32)) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.BEQ_NEAR:
+                    continue
+                ip += 1
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                if a != b:
+                    continue
+                ip += d >> 32
+                lim += d >> 32
+                if ip < lim:
+                    continue
+                event = np.int64(events.EVENT_BUDGET)
+                break
+            elif op == ops.SLLI_ADD:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a << (d >> 32)) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.ADD:
+                    continue
+                ip += 1
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + b) & s.MASK32)
+                continue
+            elif op == ops.ADD_LW:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + b) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.LW:
+                    continue
+                ip += 1
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                va = (a + (d >> 32)) & s.MASK32
+                e = tl[np.uint64(read + ((va >> 12) & 255))]
+                if (e & s.MASK32) == (va & 0xFFFF_F003):
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(
+                        e = ((e >> 32) + va) & s.MASK32
+                        load32(ram, e)
+                    )
+                    continue
+                event = np.int64(events.EVENT_MEMORY)
+                break
+            elif op == ops.ADDI_ADDI:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.ADDI:
+                    continue
+                ip += 1
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
+                continue
+            elif op == ops.ADDI_BGE:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.BGE_NEAR:
+                    continue
+                ip += 1
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                if a < b:
+                    continue
+                ip += d >> 32
+                lim += d >> 32
+                if ip < lim:
+                    continue
+                event = np.int64(events.EVENT_BUDGET)
+                break
+            elif op == ops.LUI_ADDI:
+                x[np.uint64((d >> 24) & 255)] = np.uint32((d >> 32) & s.MASK32)
+                d = dec[np.uint64(ip)]
+                if d & 63 != ops.ADDI:
+                    continue
+                ip += 1
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
+                continue
             elif op == ops.JALR:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
                 va = (a + (d >> 32)) & 0xFFFF_FFFE
                 if va & 2:
                     event = np.int64(events.EVENT_MISALIGNED)
                     break
-                x[np.uint64((d >> 8) & 63)] = np.uint32((vbase + (ip << 2)) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32((vbase + (ip << 2)) & s.MASK32)
             elif op == ops.JAL:
                 va = (vbase + (ip << 2) - 4 + (d >> 32)) & s.MASK32
                 if va & 2:
                     event = np.int64(events.EVENT_MISALIGNED)
                     break
-                x[np.uint64((d >> 8) & 63)] = np.uint32((vbase + (ip << 2)) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32((vbase + (ip << 2)) & s.MASK32)
             elif op == ops.PAGE_END:
                 ip -= 1
                 va = (vbase + (ip << 2)) & s.MASK32
             elif op == ops.BEQ:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
                 if a != b:
                     continue
                 va = (vbase + (ip << 2) - 4 + (d >> 32)) & s.MASK32
@@ -304,8 +474,8 @@ def execute(core, end):
                     event = np.int64(events.EVENT_MISALIGNED)
                     break
             elif op == ops.BNE:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
                 if a == b:
                     continue
                 va = (vbase + (ip << 2) - 4 + (d >> 32)) & s.MASK32
@@ -313,8 +483,8 @@ def execute(core, end):
                     event = np.int64(events.EVENT_MISALIGNED)
                     break
             elif op == ops.BLT:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
                 if a >= b:
                     continue
                 va = (vbase + (ip << 2) - 4 + (d >> 32)) & s.MASK32
@@ -322,8 +492,8 @@ def execute(core, end):
                     event = np.int64(events.EVENT_MISALIGNED)
                     break
             elif op == ops.BGE:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
                 if a < b:
                     continue
                 va = (vbase + (ip << 2) - 4 + (d >> 32)) & s.MASK32
@@ -331,8 +501,8 @@ def execute(core, end):
                     event = np.int64(events.EVENT_MISALIGNED)
                     break
             elif op == ops.BLTU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
                 if a >= b:
                     continue
                 va = (vbase + (ip << 2) - 4 + (d >> 32)) & s.MASK32
@@ -340,8 +510,8 @@ def execute(core, end):
                     event = np.int64(events.EVENT_MISALIGNED)
                     break
             elif op == ops.BGEU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
                 if a < b:
                     continue
                 va = (vbase + (ip << 2) - 4 + (d >> 32)) & s.MASK32
@@ -349,149 +519,130 @@ def execute(core, end):
                     event = np.int64(events.EVENT_MISALIGNED)
                     break
             elif op == ops.LUI:
-                x[np.uint64((d >> 8) & 63)] = np.uint32((d >> 32) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32((d >> 32) & s.MASK32)
                 continue
             elif op == ops.AUIPC:
-                x[np.uint64((d >> 8) & 63)] = np.uint32(
+                x[np.uint64((d >> 24) & 255)] = np.uint32(
                     (vbase + (ip << 2) - 4 + (d >> 32)) & s.MASK32
                 )
                 continue
             elif op == ops.ANDI:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a & (d >> 32)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a & (d >> 32)) & s.MASK32)
                 continue
             elif op == ops.ORI:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a | (d >> 32)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a | (d >> 32)) & s.MASK32)
                 continue
             elif op == ops.XORI:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a ^ (d >> 32)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a ^ (d >> 32)) & s.MASK32)
                 continue
             elif op == ops.SLLI:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a << (d >> 32)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a << (d >> 32)) & s.MASK32)
                 continue
             elif op == ops.SRLI:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a >> (d >> 32)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a >> (d >> 32)) & s.MASK32)
                 continue
             elif op == ops.SRAI:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a >> (d >> 32)) & s.MASK32)
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a >> (d >> 32)) & s.MASK32)
                 continue
             elif op == ops.SLTI:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                x[np.uint64((d >> 8) & 63)] = np.uint32(1 if a < (d >> 32) else 0)
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                x[np.uint64((d >> 24) & 255)] = np.uint32(1 if a < (d >> 32) else 0)
                 continue
             elif op == ops.SLTIU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32(1 if a < ((d >> 32) & s.MASK32) else 0)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32(1 if a < ((d >> 32) & s.MASK32) else 0)
                 continue
             elif op == ops.AND:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a & b) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a & b) & s.MASK32)
                 continue
             elif op == ops.OR:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a | b) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a | b) & s.MASK32)
                 continue
             elif op == ops.XOR:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a ^ b) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a ^ b) & s.MASK32)
                 continue
             elif op == ops.SLL:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a << (b & 31)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a << (b & 31)) & s.MASK32)
                 continue
             elif op == ops.SRL:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a >> (b & 31)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a >> (b & 31)) & s.MASK32)
                 continue
             elif op == ops.SRA:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a >> (b & 31)) & s.MASK32)
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a >> (b & 31)) & s.MASK32)
                 continue
             elif op == ops.SLT:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
-                x[np.uint64((d >> 8) & 63)] = np.uint32(1 if a < b else 0)
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                x[np.uint64((d >> 24) & 255)] = np.uint32(1 if a < b else 0)
                 continue
             elif op == ops.SLTU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32(1 if a < b else 0)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32(1 if a < b else 0)
                 continue
             elif op == ops.MUL:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a * b) & s.MASK32)
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a * b) & s.MASK32)
                 continue
             elif op == ops.MULH:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
-                x[np.uint64((d >> 8) & 63)] = np.uint32(((a * b) >> 32) & s.MASK32)
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                x[np.uint64((d >> 24) & 255)] = np.uint32(((a * b) >> 32) & s.MASK32)
                 continue
             elif op == ops.MULHSU:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32(((a * b) >> 32) & s.MASK32)
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32(((a * b) >> 32) & s.MASK32)
                 continue
             elif op == ops.MULHU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((_mulhu(a, b)) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((_mulhu(a, b)) & s.MASK32)
                 continue
             elif op == ops.DIV:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
-                x[np.uint64((d >> 8) & 63)] = np.uint32(
-                    (np.int64(-1) if b == 0 else _divide(a, b)) & s.MASK32
-                )
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                x[np.uint64((d >> 24) & 255)] = np.uint32((_divide(a, b)) & s.MASK32)
                 continue
             elif op == ops.DIVU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32(
-                    (np.int64(-1) if b == 0 else a // b) & s.MASK32
-                )
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((_divide_unsigned(a, b)) & s.MASK32)
                 continue
             elif op == ops.REM:
-                a = np.int64(np.int32(x[np.uint64((d >> 15) & 31)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 20) & 31)]))
-                x[np.uint64((d >> 8) & 63)] = np.uint32(
-                    (a if b == 0 else _remainder(a, b)) & s.MASK32
-                )
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                x[np.uint64((d >> 24) & 255)] = np.uint32((_remainder(a, b)) & s.MASK32)
                 continue
             elif op == ops.REMU:
-                a = np.int64(x[np.uint64((d >> 15) & 31)])
-                b = np.int64(x[np.uint64((d >> 20) & 31)])
-                x[np.uint64((d >> 8) & 63)] = np.uint32((a if b == 0 else a % b) & s.MASK32)
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((_remainder_unsigned(a, b)) & s.MASK32)
                 continue
             elif op == ops.NOP:
                 continue
-            elif op == ops.UNDECODED:
-                event = np.int64(events.EVENT_DECODE)
-                break
-            elif op == ops.STOP:
-                event = np.int64(events.EVENT_STOP)
-                break
-            elif op == ops.SYSTEM:
-                event = np.int64(events.EVENT_SYSTEM)
-                break
-            elif op == ops.ILLEGAL:
-                event = np.int64(events.EVENT_ILLEGAL)
-                break
             else:
-                # LR, SC and AMO.
-                va = np.int64(x[np.uint64((d >> 15) & 31)])
-                event = np.int64(events.EVENT_ATOMIC)
+                # RARE: the event is in the immediate.
+                event = (d >> 32) & 255
                 break
             # ---- a jump to va: stay in the loop if its page is known
             e = tl[np.uint64(fetch + ((va >> 12) & 255))]

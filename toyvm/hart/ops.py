@@ -1,66 +1,98 @@
-"""Operation numbers of decoded words: those of the ISA table, and a few of the loop's own.
+"""Operation codes of decoded words: what the loop dispatches on.
 
-They are plain integers because Numba compares integers faster than it compiles enum members.
+There are exactly 64, and the loop has an arm for each: then the compiler needs no range check
+before its jump table.  Where the ISA has more (SYSTEM, atomics, what is illegal or not decoded
+yet) the code is RARE and the immediate says which event it raises.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from toyvm.isa.op import Op
 
-UNDECODED: Final = 0
-"""The word has not been looked at, or was overwritten: decode it now."""
+RARE: Final = 0
+"""So a zeroed entry is a RARE word with event 0: not decoded."""
+LUI: Final = 1
+AUIPC: Final = 2
+JAL: Final = 3
+JALR: Final = 4
+BEQ: Final = 5
+BNE: Final = 6
+BLT: Final = 7
+BGE: Final = 8
+BLTU: Final = 9
+BGEU: Final = 10
+# Branches whose target lies in the same page: the immediate is a number of words.
+BEQ_NEAR: Final = 11
+BNE_NEAR: Final = 12
+BLT_NEAR: Final = 13
+BGE_NEAR: Final = 14
+BLTU_NEAR: Final = 15
+BGEU_NEAR: Final = 16
+JAL_NEAR: Final = 17
+PAGE_END: Final = 18
+"""Entry 1024 of every decoded page: go on in the next page."""
+LB: Final = 19
+LH: Final = 20
+LW: Final = 21
+LBU: Final = 22
+LHU: Final = 23
+SB: Final = 24
+SH: Final = 25
+SW: Final = 26
+ADDI: Final = 27
+SLTI: Final = 28
+SLTIU: Final = 29
+XORI: Final = 30
+ORI: Final = 31
+ANDI: Final = 32
+SLLI: Final = 33
+SRLI: Final = 34
+SRAI: Final = 35
+ADD: Final = 36
+SUB: Final = 37
+SLL: Final = 38
+SLT: Final = 39
+SLTU: Final = 40
+XOR: Final = 41
+SRL: Final = 42
+SRA: Final = 43
+OR: Final = 44
+AND: Final = 45
+MUL: Final = 46
+MULH: Final = 47
+MULHSU: Final = 48
+MULHU: Final = 49
+DIV: Final = 50
+DIVU: Final = 51
+REM: Final = 52
+REMU: Final = 53
+NOP: Final = 54
+"""fence and fence.i: stores clear the decoded words they touch, so nothing is left to do."""
+# Pairs: the first instruction, then the second one if it still stands in the next entry.
+ADDI_BNE: Final = 55
+ADDI_BGE: Final = 56
+ADD_BLT: Final = 57
+ADD_BLTU: Final = 58
+ANDI_BEQ: Final = 59
+SLLI_ADD: Final = 60
+ADD_LW: Final = 61
+ADDI_ADDI: Final = 62
+LUI_ADDI: Final = 63
 
-LUI: Final = int(Op.LUI)
-AUIPC: Final = int(Op.AUIPC)
-JAL: Final = int(Op.JAL)
-JALR: Final = int(Op.JALR)
-BEQ: Final = int(Op.BEQ)
-BNE: Final = int(Op.BNE)
-BLT: Final = int(Op.BLT)
-BGE: Final = int(Op.BGE)
-BLTU: Final = int(Op.BLTU)
-BGEU: Final = int(Op.BGEU)
-LB: Final = int(Op.LB)
-LH: Final = int(Op.LH)
-LW: Final = int(Op.LW)
-LBU: Final = int(Op.LBU)
-LHU: Final = int(Op.LHU)
-SB: Final = int(Op.SB)
-SH: Final = int(Op.SH)
-SW: Final = int(Op.SW)
-ADDI: Final = int(Op.ADDI)
-SLTI: Final = int(Op.SLTI)
-SLTIU: Final = int(Op.SLTIU)
-XORI: Final = int(Op.XORI)
-ORI: Final = int(Op.ORI)
-ANDI: Final = int(Op.ANDI)
-SLLI: Final = int(Op.SLLI)
-SRLI: Final = int(Op.SRLI)
-SRAI: Final = int(Op.SRAI)
-ADD: Final = int(Op.ADD)
-SUB: Final = int(Op.SUB)
-SLL: Final = int(Op.SLL)
-SLT: Final = int(Op.SLT)
-SLTU: Final = int(Op.SLTU)
-XOR: Final = int(Op.XOR)
-SRL: Final = int(Op.SRL)
-SRA: Final = int(Op.SRA)
-OR: Final = int(Op.OR)
-AND: Final = int(Op.AND)
-FENCE: Final = int(Op.FENCE)
-FENCE_I: Final = int(Op.FENCE_I)
-ECALL: Final = int(Op.ECALL)
-CSRRCI: Final = int(Op.CSRRCI)
-MUL: Final = int(Op.MUL)
-MULH: Final = int(Op.MULH)
-MULHSU: Final = int(Op.MULHSU)
-MULHU: Final = int(Op.MULHU)
-DIV: Final = int(Op.DIV)
-DIVU: Final = int(Op.DIVU)
-REM: Final = int(Op.REM)
-REMU: Final = int(Op.REMU)
+# How a decoded word is packed: | imm (63:32, signed) | rd | rs2 | rs1 | code |, a byte each.
+RS1_SHIFT: Final = 8
+RS2_SHIFT: Final = 16
+RD_SHIFT: Final = 24
+SINK: Final = 32
+"""Index of the register that takes what is written to x0."""
+SLOT_ENTRIES: Final = 1025
+"""Decoded words of a page and its PAGE_END."""
+
+# Instructions that are named by their number in the ISA table.
 LR_W: Final = int(Op.LR_W)
 SC_W: Final = int(Op.SC_W)
 AMOSWAP_W: Final = int(Op.AMOSWAP_W)
@@ -72,32 +104,59 @@ AMOMIN_W: Final = int(Op.AMOMIN_W)
 AMOMAX_W: Final = int(Op.AMOMAX_W)
 AMOMINU_W: Final = int(Op.AMOMINU_W)
 AMOMAXU_W: Final = int(Op.AMOMAXU_W)
-MRET: Final = int(Op.MRET)
-SFENCE_VMA: Final = int(Op.SFENCE_VMA)
+OP_ECALL: Final = int(Op.ECALL)
+OP_CSRRCI: Final = int(Op.CSRRCI)
+OP_MRET: Final = int(Op.MRET)
+OP_SFENCE_VMA: Final = int(Op.SFENCE_VMA)
 
-# Branches whose target lies in the same page: the immediate is a number of words.
-BEQ_NEAR: Final = 71
-BNE_NEAR: Final = 72
-BLT_NEAR: Final = 73
-BGE_NEAR: Final = 74
-BLTU_NEAR: Final = 75
-BGEU_NEAR: Final = 76
-JAL_NEAR: Final = 77
-PAGE_END: Final = 78
-"""Entry 1024 of every decoded page: go on in the next page."""
-STOP: Final = 79
-"""A breakpoint, or the last step of the budget."""
-ILLEGAL: Final = 80
-SYSTEM: Final = 81
-"""ecall to sfence.vma: the kernel `trap.system` takes the instruction itself."""
-NOP: Final = 82
-"""fence and fence.i: stores clear the decoded words they touch, so there is nothing to do."""
-
-# How a decoded word is packed: | imm (63:32, signed) | rs2 (24:20) | rs1 (19:15) | rd (13:8) | op |
-RD_SHIFT: Final = 8
-RS1_SHIFT: Final = 15
-RS2_SHIFT: Final = 20
-SINK: Final = 32
-"""Index of the register that takes what is written to x0."""
-SLOT_ENTRIES: Final = 1025
-"""Decoded words of a page and its PAGE_END."""
+_SAME = {
+    Op.LUI: LUI,
+    Op.AUIPC: AUIPC,
+    Op.JAL: JAL,
+    Op.JALR: JALR,
+    Op.BEQ: BEQ,
+    Op.BNE: BNE,
+    Op.BLT: BLT,
+    Op.BGE: BGE,
+    Op.BLTU: BLTU,
+    Op.BGEU: BGEU,
+    Op.LB: LB,
+    Op.LH: LH,
+    Op.LW: LW,
+    Op.LBU: LBU,
+    Op.LHU: LHU,
+    Op.SB: SB,
+    Op.SH: SH,
+    Op.SW: SW,
+    Op.ADDI: ADDI,
+    Op.SLTI: SLTI,
+    Op.SLTIU: SLTIU,
+    Op.XORI: XORI,
+    Op.ORI: ORI,
+    Op.ANDI: ANDI,
+    Op.SLLI: SLLI,
+    Op.SRLI: SRLI,
+    Op.SRAI: SRAI,
+    Op.ADD: ADD,
+    Op.SUB: SUB,
+    Op.SLL: SLL,
+    Op.SLT: SLT,
+    Op.SLTU: SLTU,
+    Op.XOR: XOR,
+    Op.SRL: SRL,
+    Op.SRA: SRA,
+    Op.OR: OR,
+    Op.AND: AND,
+    Op.MUL: MUL,
+    Op.MULH: MULH,
+    Op.MULHSU: MULHSU,
+    Op.MULHU: MULHU,
+    Op.DIV: DIV,
+    Op.DIVU: DIVU,
+    Op.REM: REM,
+    Op.REMU: REMU,
+    Op.FENCE: NOP,
+    Op.FENCE_I: NOP,
+}
+CODE_OF: Final = np.array([_SAME.get(Op(i), RARE) if i else RARE for i in range(len(Op) + 1)])
+"""int64[Op]: the loop's code of an instruction, RARE if it has none."""

@@ -1,7 +1,8 @@
 """The software TLB: 16 contexts of 256 fetch, read and write entries each.
 
-An entry packs the page's virtual address (low 32 bits) and where the page is (high 32 bits): the
-byte offset in `ram` for reads and writes, the first entry of the decoded page for fetches.  The
+An entry packs the page's virtual address (low 32 bits) and where the page is (high 32 bits): for
+reads and writes what to add to the address, modulo 2^32, to get the byte offset in `ram`; for
+fetches the first entry of the decoded page.  The
 low two bits of the compared address must be 0, so that one comparison also checks alignment.
 
 A context belongs to (mode, SUM, MXR, satp); a change of mode or of satp selects another context
@@ -109,11 +110,19 @@ def drop_writes(tlb, ram_page):
     for i in range(CONTEXTS):
         base = i * CONTEXT + WRITE
         for entry in range(base, base + SETS):
-            if tlb[entry] != EMPTY and (tlb[entry] >> 32) >> 12 == ram_page:
+            e = tlb[entry]
+            if e != EMPTY and (((e >> 32) + e) & s.MASK32) >> 12 == ram_page:
                 tlb[entry] = EMPTY
 
 
 @kernel
-def put(tlb, base, va, where):
-    """Enter a translation: `base` is a context plus FETCH, READ or WRITE."""
-    tlb[base + ((va >> 12) & (SETS - 1))] = (where << 32) | (va & 0xFFFF_F000)
+def put_data(tlb, base, va, offset):
+    """Enter a page of RAM: `base` is a context plus READ or WRITE, `offset` the page's in `ram`."""
+    page = va & 0xFFFF_F000
+    tlb[base + ((va >> 12) & (SETS - 1))] = (offset - page) << 32 | page
+
+
+@kernel
+def put_fetch(tlb, base, va, entry):
+    """Enter a decoded page: `base` is a context plus FETCH, `entry` its first decoded word."""
+    tlb[base + ((va >> 12) & (SETS - 1))] = entry << 32 | (va & 0xFFFF_F000)

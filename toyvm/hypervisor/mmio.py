@@ -22,11 +22,14 @@ def access_for_guest(h, g, word):
     """
     v = g.p
     d = decode.decode_word(word, np.int64(0))
-    op = d & 255
-    if not (ops.LB <= op <= ops.SW or ops.LR_W <= op <= ops.AMOMAXU_W):
+    code = d & 63
+    atomic = code == ops.RARE and (d >> 32) & 255 == events.EVENT_ATOMIC
+    if not (ops.LB <= code <= ops.SW or atomic):
         # The word was changed under us by its own page: run it again.
         return np.int64(access.OK)
-    va = (np.int64(g.x[np.uint64((d >> ops.RS1_SHIFT) & 31)]) + (d >> 32)) & s.MASK32
+    va = np.int64(g.x[np.uint64((d >> ops.RS1_SHIFT) & 31)])
+    if not atomic:
+        va = (va + (d >> 32)) & s.MASK32
     v[s.RESERVATION] = h.p[s.RESERVATION]
     status = events.memory_instruction(g, d, va)
     h.p[s.RESERVATION] = v[s.RESERVATION]

@@ -146,8 +146,8 @@ PSEUDOS: tuple[Pseudo, ...] = (
         "call from any distance", computed=True,
     ),
     Pseudo(
-        "call rd, symbol", ("auipc rd, %pcrel_hi(symbol)", "jalr rd, %pcrel_lo(symbol)(rd)"),
-        "call from any distance, linking in rd", computed=True,
+        "call rd, symbol", ("auipc t1, %pcrel_hi(symbol)", "jalr rd, %pcrel_lo(symbol)(t1)"),
+        "call from any distance, linking in rd; changes t1", computed=True,
     ),
     Pseudo(
         "tail symbol", ("auipc t1, %pcrel_hi(symbol)", "jalr zero, %pcrel_lo(symbol)(t1)"),

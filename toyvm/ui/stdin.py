@@ -43,7 +43,8 @@ class InputSource:
             return cls(None)
 
     def _read_ahead(self) -> None:
-        assert self._queue is not None and self.fd is not None
+        assert self._queue is not None
+        assert self.fd is not None
         while True:
             try:
                 data = os.read(self.fd, _CHUNK)

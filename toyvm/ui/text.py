@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 # CSI, OSC and the short two-character escapes of ECMA-48.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
@@ -77,17 +77,34 @@ class Tail:
         return lines[-count:] if count > 0 else []
 
 
-def did_you_mean(word: str, known: object, cutoff: float = 0.6) -> str:
+def distance(a: str, b: str) -> int:
+    """How many typing mistakes lie between two words: a letter more, less, other, or swapped."""
+    before: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        row = [i]
+        for j, other in enumerate(b, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
+
+
+def did_you_mean(word: str, known: Iterable[object]) -> str:
     """`; did you mean "x"?` for the nearest of `known`, or an empty string.
 
     >>> did_you_mean("teachso", ["teachos", "hello"])
     '; did you mean "teachos"?'
     """
-    import difflib
-
-    names = [str(name) for name in known]  # type: ignore[attr-defined]
-    near = difflib.get_close_matches(word, names, n=1, cutoff=cutoff)
-    if not near:
-        lower = {name.lower(): name for name in names}
-        near = [lower[word.lower()]] if word.lower() in lower else []
-    return f'; did you mean "{near[0]}"?' if near else ""
+    allowed = max(1, len(word) // 3)
+    lower = word.lower()
+    ranked = sorted(
+        (distance(lower, name.lower()), index, name)
+        for index, name in enumerate(str(item) for item in known)
+        if abs(len(name) - len(word)) <= allowed
+    )
+    if not ranked or ranked[0][0] > allowed or (len(word) < 2 and ranked[0][0]):
+        return ""
+    return f'; did you mean "{ranked[0][2]}"?'

@@ -18,7 +18,8 @@ def show_display(session: Session, display: Display) -> None:
         return
     form = display.form or Format()
     letter = f"/{form.letter}" if display.form else ""
-    session.write(f"{display.number}:{letter} {display.text} = {show(value, form, session.symbols)}")
+    text = show(value, form, session.symbols)
+    session.write(f"{display.number}:{letter} {display.text} = {text}")
 
 
 def show_displays(session: Session) -> None:

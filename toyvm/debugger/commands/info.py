@@ -134,7 +134,7 @@ def info_symbols(session: Session, arguments: str) -> None:
         pattern = re.compile(arguments)
     except re.error as error:
         raise DebugError(f"Invalid regular expression: {error}") from None
-    found = [s for s in session.symbols if pattern.search(s.name)]  # type: ignore[attr-defined]
+    found = [s for s in session.symbols.in_order() if pattern.search(s.name)]
     if not found:
         raise DebugError(f'No symbol matches "{arguments}".' if arguments else "No symbols.")
     for symbol in found:
@@ -152,12 +152,14 @@ def info_symbol(session: Session, arguments: str) -> None:
 def info_line(session: Session, arguments: str) -> None:
     """The source line of an address (default: pc) and its instruction."""
     address = address_of(session, arguments.lstrip("*")) if arguments else session.target.pc
-    place = session.symbols.lines.get(address & ~3)
+    place = session.symbols.line_of(address & ~3)
     where = f"{place[0]}:{place[1]}" if place else "no source line known"
     line = line_at(session.target, address & ~3, session.symbols)
-    note = branch_note(session.target, current(session.target), session.symbols)
+    note = ""
+    if line.address == session.target.pc:
+        note = branch_note(session.target, current(session.target), session.symbols)
     session.write(f"{with_symbol(address, session.symbols)}: {where}")
-    session.write(context.code_line(session, line.address, line.text, note if not arguments else ""))
+    session.write(context.code_line(session, line.address, line.text, note))
 
 
 def info_vm(session: Session, arguments: str) -> None:
@@ -236,9 +238,10 @@ class Info(Command):
 
     names = ("info", "i", "inf")
     usage = "TOPIC [ARGUMENTS]"
-    help = "Show facts: " + ", ".join(
-        f"{name}" for name in sorted(_TOPICS)
-    ) + """.
+    help = (
+        "Show facts: "
+        + ", ".join(f"{name}" for name in sorted(_TOPICS))
+        + """.
 info registers [NAME ... | all]   integer registers; * marks what changed
 info csr [NAME ... | all]         CSRs with their fields
 info breakpoints                  breakpoints, hits and conditions
@@ -248,6 +251,7 @@ info line [ADDRESS]               source line and instruction
 info vm                           the guests
 info exits                        exits by cause (VMs)
 info display                      expressions shown at every stop"""
+    )
     completes = tuple(sorted([*_TOPICS, "ledger"]))
 
     def run(self, session: Session, arguments: str, form: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 from .. import context
 from ..code import branch_note, current, line_at
 from ..errors import DebugError
@@ -36,6 +35,8 @@ The value is kept as $1, $2, ... for later expressions. FMT is one letter of xdu
             if chosen.count != 1 or chosen.letter in "is":
                 raise DebugError(f'Format "/{form}" is meaningless in print; use x/{form}')
             text = show(value, chosen, session.symbols)
+            if chosen.letter == "x":
+                text = f"{int(text, 16):#x}"
         else:
             text = f"{value & MASK32:#x} ({value})"
             name = session.symbols.describe(value & MASK32)
@@ -158,9 +159,7 @@ class Disassemble(Command):
         else:
             symbol = symbols.covering(address)
             start = symbol.address & ~3 if symbol else address
-            following = symbols.next_after(start)
-            size = symbol.size if symbol else 0
-            end = start + size if size else (following if following else start + 64)
+            end = (symbols.end_of(symbol) if symbol else None) or start + 64
         count = min(max(1, (end - start + 3) // 4), self.MOST)
         for index in range(count):
             line = line_at(session.target, start + 4 * index, symbols)
@@ -190,7 +189,7 @@ class List(Command):
         if arguments:
             line = symbols.at_line(arguments) if symbols.lines else None
             where = address_of(session, arguments.lstrip("*")) if line is None else line
-        place = symbols.lines.get(where & ~3)
+        place = symbols.line_of(where & ~3)
         if place is None:
             raise DebugError(
                 f"No source line for {with_symbol(where, symbols)}; try `disassemble`."

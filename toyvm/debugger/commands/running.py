@@ -94,9 +94,7 @@ A call is a jump that leaves its return address in ra or t0."""
 
         def returned() -> bool:
             # The same place in another process or in a deeper call is not the return.
-            return (
-                target.reg(SP) >= sp and target.mode == mode and target.csr("satp") == satp
-            )
+            return target.reg(SP) >= sp and target.mode == mode and target.csr("satp") == satp
 
         return go(session, stop_at=back, done=returned)
 

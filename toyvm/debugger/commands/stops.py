@@ -26,7 +26,7 @@ def place(session: Session, arguments: str, temporary: bool) -> Breakpoint:
         address, where or "*$pc", session.selected, temporary, condition
     )
     kind = "Temporary breakpoint" if temporary else "Breakpoint"
-    line = session.symbols.lines.get(address)
+    line = session.symbols.line_of(address)
     source = f": file {line[0]}, line {line[1]}" if line else ""
     session.write(f"{kind} {point.number} at {with_symbol(address, session.symbols)}{source}")
     if session.target.read(address, 4) is None:

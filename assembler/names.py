@@ -1,0 +1,158 @@
+"""The names of one unit: labels, symbols, numeric labels, and what operands are worth here."""
+
+from __future__ import annotations
+
+from .diagnostics import Place, Problem, Reporter, did_you_mean
+from .expressions import Expr, parse
+from .lexer import Span
+from .limits import Limits
+from .reporting import Reporting
+from .sections import Section
+from .values import LABEL, UNDEFINED, Bound, Rel, Scope, Symbol, bind
+
+
+class Names(Reporting, Scope):
+    """Symbols of a unit, and the evaluation of expressions at the present place."""
+
+    section: Section
+
+    def __init__(self, reporter: Reporter, limits: Limits) -> None:
+        super().__init__(reporter, limits)
+        self.symbols: dict[str, Symbol] = {}
+        self.numeric: dict[int, Symbol] = {}
+        self.numeric_ahead: dict[int, Symbol] = {}
+
+    def define_label(self, name: str) -> None:
+        """Define a label (or a numeric one) at the current place."""
+        section = self.section
+        if name[0] in "0123456789":
+            number = int(name) if len(name) < 10 else -1
+            if number < 0:
+                problem = Problem(f"the label number `{name[:40]}` is too large")
+                problem.label = True
+                self.report(problem)
+                return
+            symbol = self.numeric_ahead.pop(number, None) or Symbol(name)
+            self.numeric[number] = symbol
+        else:
+            known = self.symbols.get(name)
+            if known is None:
+                symbol = self.symbols[name] = Symbol(name)
+            elif known.state == UNDEFINED:
+                symbol = known
+            else:
+                problem = self.duplicate(known)
+                problem.label = True
+                self.report(problem)
+                return
+        symbol.state = LABEL
+        symbol.section = section
+        symbol.value = section.size
+        symbol.defined_at = self.place
+
+    def duplicate(self, known: Symbol) -> Problem:
+        """The message for a second definition."""
+        related: list[tuple[str, Place]] = []
+        if known.defined_at >= 0:
+            place = self.positions.locate(known.defined_at)
+            related = [(f"`{known.name}` is first defined here", self.mark(place, known.name))]
+        return Problem(
+            f"`{known.name}` is defined twice",
+            operand=None,
+            related=related,
+            hint="rename one of them; a numeric label such as 1: may be used again",
+        )
+
+    def lookup(self, name: str) -> Symbol:
+        """The symbol of that name, created undefined if it is new."""
+        symbol = self.symbols.get(name)
+        if symbol is None:
+            symbol = self.symbols[name] = Symbol(name)
+        if symbol.used_at < 0:
+            symbol.used_at = self.place
+        return symbol
+
+    def is_defined(self, name: str) -> bool:
+        """Whether the name has a definition so far."""
+        symbol = self.symbols.get(name)
+        return symbol is not None and symbol.state != UNDEFINED
+
+    def local(self, number: int, forward: bool) -> Symbol:
+        """The numeric label that 1b or 1f means here."""
+        if forward:
+            ahead = self.numeric_ahead.get(number)
+            if ahead is None:
+                ahead = self.numeric_ahead[number] = Symbol(f"{number}f", used_at=self.place)
+            return ahead
+        symbol = self.numeric.get(number)
+        if symbol is None:
+            raise Problem(
+                f"there is no label `{number}:` before this line",
+                hint=f"`{number}f` looks forward",
+            )
+        return symbol
+
+    def check_numeric(self) -> None:
+        """Report forward references that no label answered."""
+        for number, symbol in self.numeric_ahead.items():
+            self.error_at(
+                symbol.used_at,
+                f"there is no label `{number}:` after this line",
+                *self.columns(symbol.used_at, f"{number}f"),
+                hint=f"`{number}b` looks back",
+            )
+
+    def here(self) -> Rel:
+        """The location counter."""
+        return Rel(self.section, self.section.size)
+
+    def bound(self, tree: Expr, index: int) -> Bound:
+        """The meaning of an operand here."""
+        try:
+            return bind(tree, self)
+        except Problem as problem:
+            if problem.operand == -1:
+                problem.operand = index
+            raise
+
+    def constant(self, tree: Expr, index: int, what: str) -> int:
+        """The number that an operand is; Problem if it is not known at this line."""
+        value = self.bound(tree, index)
+        if isinstance(value, int):
+            return value
+        raise self.not_constant(value, index, what)
+
+    def not_constant(self, value: Bound, index: int, what: str) -> Problem:
+        """Explain why a value is not a number here."""
+        expected = f"{what} known at this line"
+        if not isinstance(value, Rel):
+            return Problem("this value is not known here", operand=index, expected=expected)
+        base = value.base
+        if isinstance(base, Symbol) and base.state == UNDEFINED:
+            known = [n for n, s in self.symbols.items() if s.state != UNDEFINED]
+            return Problem(
+                f"`{base.name}` is not defined before this line",
+                operand=index,
+                expected=expected,
+                hint=did_you_mean(base.name, known)
+                or f"put its .equ above this line: .equ {base.name}, value",
+                consequence=True,
+            )
+        return Problem(
+            "an address is not a number before linking",
+            operand=index,
+            expected=expected,
+            hint="`la` loads an address; %hi and %lo give its parts",
+        )
+
+    def evaluate(self, span: Span, index: int, what: str = "a number") -> int:
+        """The number that an operand's text is."""
+        return self.constant(self.parse(span, index), index, what)
+
+    def parse(self, span: Span, index: int) -> Expr:
+        """The tree of an operand's text."""
+        try:
+            return parse(span.text)
+        except Problem as problem:
+            problem.operand = index
+            raise

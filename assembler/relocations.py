@@ -1,0 +1,134 @@
+"""Patching: the values of fixups into instructions and data, once addresses are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from toyvm.isa.op import Op
+from toyvm.isa.table import BY_OP
+
+from . import sections
+from .diagnostics import Problem
+from .encode import inserter
+from .sections import DATA_SIZES, Fixup, Section
+from .values import LABEL, Rel, Symbol
+
+_B = inserter(BY_OP[Op.BEQ], "imm")
+_J = inserter(BY_OP[Op.JAL], "imm")
+_I = inserter(BY_OP[Op.ADDI], "imm")
+_S = inserter(BY_OP[Op.SW], "imm")
+_U = inserter(BY_OP[Op.LUI], "imm")
+_ALL = 0xFFFF_FFFF
+_RS1_FIELD = ~(0x1F << 15) & _ALL
+
+HighParts: TypeAlias = Mapping[tuple[int, int], Fixup]
+
+
+def signed32(value: int) -> int:
+    """The low 32 bits as a signed number."""
+    return ((value + (1 << 31)) & _ALL) - (1 << 31)
+
+
+def _or(data: bytearray, at: int, bits: int) -> None:
+    word = int.from_bytes(data[at : at + 4], "little") | bits
+    data[at : at + 4] = word.to_bytes(4, "little")
+
+
+def _upper(value: int) -> int:
+    """The part for lui or auipc, such that a signed low part completes it."""
+    return (value + 0x800 & _ALL) & 0xFFFF_F000
+
+
+def apply(section: Section, fixup: Fixup, value: int, pcrel_low: Callable[[], int]) -> None:
+    """Patch one place; Problem if the value does not fit.
+
+    ``pcrel_low`` works out the value for a %pcrel_lo, which refers to its %pcrel_hi.
+    """
+    data, at, kind = section.data, fixup.offset, fixup.kind
+    pc = section.address + at
+    if kind == sections.BRANCH:
+        distance = _distance(value, pc, 12, "branch")
+        _or(data, at, _B(distance))
+    elif kind == sections.JAL:
+        distance = _distance(value, pc, 20, "jump")
+        _or(data, at, _J(distance))
+    elif kind in (sections.CALL, sections.PAIR_I, sections.PAIR_S):
+        if kind == sections.CALL and is_missing_weak(fixup):
+            # A call of a weak function that nobody defines goes to address 0, as in GNU ld.
+            word = int.from_bytes(data[at + 4 : at + 8], "little") & _RS1_FIELD
+            data[at + 4 : at + 8] = word.to_bytes(4, "little")
+            return
+        distance = value - pc
+        _or(data, at, _upper_bits(distance))
+        _or(data, at + 4, (_S if kind == sections.PAIR_S else _I)(distance))
+    elif kind == sections.HI20:
+        _or(data, at, _upper_bits(value))
+    elif kind == sections.LO12_I:
+        _or(data, at, _I(value))
+    elif kind == sections.LO12_S:
+        _or(data, at, _S(value))
+    elif kind == sections.PCREL_HI20:
+        _or(data, at, _upper_bits(value - pc))
+    elif kind == sections.PCREL_LO12_I:
+        _or(data, at, _I(pcrel_low()))
+    elif kind == sections.PCREL_LO12_S:
+        _or(data, at, _S(pcrel_low()))
+    else:
+        size = DATA_SIZES[kind]
+        mask = (1 << 8 * size) - 1
+        if not -mask - 1 < value <= mask:
+            raise Problem(
+                f"{value:#x} does not fit in {size} byte{'s' if size > 1 else ''}",
+                expected=f"at most {mask:#x}",
+            )
+        data[at : at + size] = (value & mask).to_bytes(size, "little")
+
+
+def _upper_bits(value: int) -> int:
+    return _U(_upper(value) >> 12) if _U_IS_SHIFTED else _U(_upper(value))
+
+
+# Whether the table counts the upper immediate from bit 12 (imm[31:12] of the operand's value).
+_U_IS_SHIFTED = _U(1) != 0
+
+
+def _distance(value: int, pc: int, bits: int, what: str) -> int:
+    distance = signed32(value - pc)
+    if distance & 1:
+        raise Problem(
+            f"the target {value & _ALL:#x} of this {what} is odd",
+            hint="instructions stand at multiples of 4",
+        )
+    if not -(1 << bits) <= distance < 1 << bits:
+        reach = "4 KiB" if bits == 12 else "1 MiB"
+        raise Problem(
+            f"the target of this {what} is {abs(distance)} bytes away",
+            expected=f"at most {reach} in either direction",
+            hint="`call` and `tail` reach any distance",
+        )
+    return distance
+
+
+def is_missing_weak(fixup: Fixup) -> bool:
+    """Whether the fixup is about a weak symbol without a definition."""
+    value = fixup.value
+    if not isinstance(value, Rel) or not isinstance(value.base, Symbol):
+        return False
+    symbol = value.base
+    return symbol.state == 0 and symbol.target is None and value.addend == 0
+
+
+def high_part_of(
+    value: object, highs: Mapping[tuple[int, int], Fixup]
+) -> tuple[Section, Fixup] | None:
+    """The %pcrel_hi (or the pair) at the label that a %pcrel_lo names, None if none is there."""
+    if not isinstance(value, Rel):
+        return None
+    base, offset = value.base, value.addend
+    if isinstance(base, Symbol):
+        if base.state != LABEL or base.section is None:
+            return None
+        base, offset = base.section, base.value + offset
+    found = highs.get((id(base), offset))
+    return None if found is None else (base, found)

@@ -1,0 +1,125 @@
+"""The independent judge: GNU as and ld for RISC-V, and what they make of a source."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+AS = shutil.which("riscv64-unknown-elf-as")
+LD = shutil.which("riscv64-unknown-elf-ld")
+READELF = shutil.which("riscv64-unknown-elf-readelf")
+OBJDUMP = shutil.which("riscv64-unknown-elf-objdump")
+FLAGS = ["-march=rv32ima_zicsr_zifencei", "-mabi=ilp32", "-mno-relax"]
+
+needs_gnu = pytest.mark.skipif(
+    AS is None or LD is None, reason="riscv64-unknown-elf-as and -ld are not installed"
+)
+
+
+class GnuError(Exception):
+    """GNU as or ld refused the source; the text is theirs."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A linked program: allocated sections by name, symbols and entry."""
+
+    sections: dict[str, tuple[int, bytes]]
+    symbols: dict[str, int]
+    entry: int
+
+
+def run(command: list[str], cwd: Path) -> str:
+    """Run a tool; its messages, or GnuError."""
+    done = subprocess.run(command, capture_output=True, cwd=cwd, check=False)
+    if done.returncode:
+        raise GnuError(done.stderr.decode(errors="replace"))
+    return done.stderr.decode(errors="replace")
+
+
+def gnu_link(
+    folder: Path, sources: dict[str, str] | list[Path], includes: list[Path] = (), base=0x80000000
+) -> Program:
+    """Assemble and link with the GNU tools inside ``folder``."""
+    assert AS is not None
+    assert LD is not None
+    objects = []
+    paths: list[Path] = []
+    if isinstance(sources, dict):
+        for name, text in sources.items():
+            path = folder / name
+            path.write_bytes(text.encode("utf-8", "surrogateescape"))
+            paths.append(path)
+    else:
+        paths = list(sources)
+    flags = [f"-I{d}" for d in includes]
+    for number, path in enumerate(paths):
+        obj = folder / f"gnu{number}.o"
+        run([AS, *FLAGS, *flags, f"-I{path.parent}", str(path), "-o", str(obj)], folder)
+        objects.append(str(obj))
+    out = folder / "gnu.elf"
+    run(
+        [LD, "-m", "elf32lriscv", f"-Ttext={base:#x}", "--no-warn-rwx-segments", *objects,
+         "-o", str(out)],
+        folder,
+    )  # fmt: skip
+    return read_program(out.read_bytes())
+
+
+def read_program(data: bytes) -> Program:
+    """What an ELF executable loads and defines."""
+    elf = ELFFile(io.BytesIO(data))
+    sections: dict[str, tuple[int, bytes]] = {}
+    for section in elf.iter_sections():
+        if section["sh_flags"] & 2 and section["sh_size"]:
+            content = section.data() if section["sh_type"] != "SHT_NOBITS" else b""
+            sections[section.name] = section["sh_addr"], content
+    symbols: dict[str, int] = {}
+    table = elf.get_section_by_name(".symtab")
+    for symbol in table.iter_symbols() if table else ():
+        if symbol["st_info"]["type"] in ("STT_FILE", "STT_SECTION"):
+            continue
+        # Mapping symbols ($x, $d) mark code and data for disassemblers.
+        defined = symbol["st_shndx"] != "SHN_UNDEF"
+        if symbol.name and defined and not symbol.name.startswith(("$x", "$d")):
+            symbols[symbol.name] = symbol["st_value"]
+    return Program(sections, symbols, elf["e_entry"])
+
+
+LINKER_SYMBOLS = {
+    "__bss_start", "_edata", "edata", "_end", "end", "__BSS_END__", "__DATA_BEGIN__",
+    "__SDATA_BEGIN__", "__global_pointer$", "etext", "_etext", "__etext",
+}  # fmt: skip
+
+
+def differences(ours: Program, gnu: Program) -> list[str]:
+    """What differs in content, addresses and symbols, in words; empty if nothing."""
+    out = []
+    for name in sorted(set(ours.sections) | set(gnu.sections)):
+        a, b = ours.sections.get(name), gnu.sections.get(name)
+        if a is None or b is None:
+            out.append(f"{name}: only {'GNU' if a is None else 'ours'} has it")
+        elif a[0] != b[0]:
+            out.append(f"{name}: at {a[0]:#x}, GNU at {b[0]:#x}")
+        elif a[1] != b[1]:
+            at = next(
+                (i for i, (x, y) in enumerate(zip(a[1], b[1], strict=False)) if x != y),
+                min(len(a[1]), len(b[1])),
+            )
+            at &= ~3
+            out.append(
+                f"{name}+{at:#x}: ours {a[1][at : at + 8].hex()} ({len(a[1])} bytes), "
+                f"GNU {b[1][at : at + 8].hex()} ({len(b[1])} bytes)"
+            )
+    for name in sorted(set(ours.symbols) | set(gnu.symbols)):
+        if ours.symbols.get(name) != gnu.symbols.get(name) and name not in LINKER_SYMBOLS:
+            out.append(f"symbol {name}: {ours.symbols.get(name)}, GNU {gnu.symbols.get(name)}")
+    if ours.entry != gnu.entry:
+        out.append(f"entry {ours.entry:#x}, GNU {gnu.entry:#x}")
+    return out

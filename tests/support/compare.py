@@ -1,0 +1,114 @@
+"""Lock-step comparison of a device under test with the slow reference hart."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Protocol
+
+from tests.naive import NaiveHart
+from toyvm.isa.disasm import disasm
+
+MODES = {0: "U", 1: "S", 3: "M"}
+HISTORY = 8  # steps shown before a difference
+
+
+class Dut(Protocol):
+    """What lockstep needs of the hart under test."""
+
+    def step(self) -> None:
+        """Exactly one step."""
+
+    def quick(self) -> tuple[Any, ...]:
+        """pc, mode, x1 to x31, steps: what is compared after every step."""
+
+    def state(self) -> dict[str, Any]:
+        """All that ``NaiveHart.state`` names, with the same keys."""
+
+    def ram_bytes(self) -> bytes:
+        """All of RAM."""
+
+
+def quick_of(model: NaiveHart) -> tuple[Any, ...]:
+    """The model's side of ``Dut.quick``."""
+    return model.pc, model.mode, tuple(model.x[1:]), model.steps
+
+
+def describe(model: NaiveHart) -> str:
+    """What the model's last step was, as one line."""
+    where = f"{MODES[model.last_mode]} {model.last_pc:#010x}"
+    if model.last_word is None:
+        text = "(nothing fetched)"
+    else:
+        text = f"{model.last_word:08x}  {disasm(model.last_word, model.last_pc)}"
+    if model.last_cause is not None:
+        text += f"  -> trap {model.last_cause:#x} tval {model.last_tval:#010x}"
+    return f"{where}  {text}"
+
+
+def table(dut: dict[str, Any], model: dict[str, Any]) -> str:
+    """The names that differ, one a line, with both values."""
+    lines = [f"{'':16}{'under test':>20}{'model':>20}"]
+    for name in model:
+        ours, theirs = dut.get(name), model[name]
+        if ours != theirs:
+            shown = [f"{v:#x}" if isinstance(v, int) else str(v) for v in (ours, theirs)]
+            lines.append(f"{name:16}{shown[0]:>20}{shown[1]:>20}")
+    return "\n".join(lines)
+
+
+def ram_difference(dut: bytes, model: bytes, base: int) -> str | None:
+    """The first word of RAM that differs, or None."""
+    if dut == model:
+        return None
+    at = next(i for i in range(len(model)) if dut[i] != model[i]) & ~3
+    ours, theirs = (int.from_bytes(ram[at : at + 4], "little") for ram in (dut, model))
+    return f"RAM at {base + at:#010x}: under test {ours:#010x}, model {theirs:#010x}"
+
+
+def lockstep(
+    dut: Dut,
+    model: NaiveHart,
+    steps: int,
+    ram_every: int = 1000,
+    full_every: int = 1,
+    name: str = "",
+) -> int:
+    """Step both ``steps`` times and compare; returns the steps made.
+
+    Registers, pc and mode are compared after every step; all CSRs after every
+    ``full_every`` steps, after every trap and after every CSR write; RAM after
+    every ``ram_every`` steps and at the end.  It ends early where the model is
+    stuck in a wfi.  AssertionError shows the first difference and the
+    instructions before it.
+    """
+    history: deque[str] = deque(maxlen=HISTORY)
+
+    def fail(what: str, step: int) -> None:
+        before = "\n".join(history)
+        raise AssertionError(f"{name}: step {step} differs\n{what}\nlast steps:\n{before}")
+
+    done = 0
+    for step in range(1, steps + 1):
+        model.step()
+        dut.step()
+        done = step
+        history.append(describe(model))
+        special = model.last_cause is not None or model.csr_writes
+        if special or step % full_every == 0 or dut.quick() != quick_of(model):
+            ours, theirs = dut.state(), model.state()
+            if ours != theirs:
+                fail(table(ours, theirs), step)
+            assert dut.quick() == quick_of(model), "quick() and state() disagree"
+        if step % ram_every == 0:
+            wrong = ram_difference(dut.ram_bytes(), bytes(model.ram), model.ram_base)
+            if wrong:
+                fail(wrong, step)
+        if model.stuck:
+            break
+    ours, theirs = dut.state(), model.state()
+    if ours != theirs:
+        fail(table(ours, theirs), done)
+    wrong = ram_difference(dut.ram_bytes(), bytes(model.ram), model.ram_base)
+    if wrong:
+        fail(wrong, done)
+    return done
