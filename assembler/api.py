@@ -82,7 +82,8 @@ def _assemble_unit(
 ) -> Unit:
     """Assemble one source as often as its far branches need."""
     far: set[int] = set()
-    for attempt in range(limits.relaxation_rounds + 1):
+    rounds = work = 0
+    while True:
         own = Reporter(limits.errors, limits.warnings)
         unit = Unit(name, files, own, limits, defines, far)
         unit.assemble(text)
@@ -92,7 +93,10 @@ def _assemble_unit(
         if not more:
             break
         far = far | more
-        if attempt == limits.relaxation_rounds - 1:
+        rounds += 1
+        work += unit.statements
+        if rounds >= limits.relaxation_rounds or work > limits.statements:
+            # Long everywhere is right as well, only larger.
             far = far | set(range(unit.branch_count))
     for item in own.diagnostics:
         reporter.add(item)

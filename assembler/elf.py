@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .layout import PAGE
 from .sections import SHF_ALLOC
+from .source import encode
 
 if TYPE_CHECKING:
     from .image import Image
@@ -41,7 +42,7 @@ class Strings:
         offset = self._offsets.get(text)
         if offset is None:
             offset = self._offsets[text] = len(self.data)
-            self.data += text.encode("utf-8", "surrogateescape") + b"\0"
+            self.data += encode(text) + b"\0"
         return offset
 
 

@@ -105,6 +105,7 @@ class _Parser:
         self.text = text
         self.position = 0
         self.depth = 0
+        self.tokens = 0
         self.nodes = 0
         self.kind = ""
         self.token = ""
@@ -112,8 +113,8 @@ class _Parser:
         self.advance()
 
     def advance(self) -> None:
-        self.nodes += 1
-        if self.nodes > DEFAULT_LIMITS.expression_nodes:
+        self.tokens += 1
+        if self.tokens > DEFAULT_LIMITS.expression_tokens:
             raise Problem("this expression is too long")
         found = _TOKEN.match(self.text, self.position)
         if found is None:
@@ -177,7 +178,7 @@ class _Parser:
         while self.kind == "op" and self.token in ("+", "-"):
             sign = self.token
             self.advance()
-            tree = Binary(sign, tree, self.binary(6))
+            tree = self.binary_node(sign, tree, self.binary(6))
         return Modified(op, tree)
 
     def binary(self, lowest: int) -> Expr:
@@ -221,12 +222,19 @@ class _Parser:
         wants 32 bits can tell them from a number written too large.
         """
         if not (isinstance(left, int) and isinstance(right, int)):
-            return Binary(op, left, right)
+            return self.binary_node(op, left, right)
         try:
             value = compute(op, left, right)
         except ArithmeticError as error:
             raise self.fail(str(error), at, end) from None
-        return value if op != ">>" or value < 1 << 32 else Binary(op, left, right)
+        return value if op != ">>" or value < 1 << 32 else self.binary_node(op, left, right)
+
+    def binary_node(self, op: str, left: Expr, right: Expr) -> Binary:
+        """A node that stays in the tree; their number bounds the depth of the tree."""
+        self.nodes += 1
+        if self.nodes > DEFAULT_LIMITS.expression_nodes:
+            raise self.fail("this expression has too many symbols")
+        return Binary(op, left, right)
 
     def primary(self) -> Expr:
         kind, token = self.kind, self.token

@@ -27,7 +27,7 @@ class Frame:
 
     ``numbers`` gives the line number in ``file`` of each line; ``parent`` is the packed
     position of the call, include or ``.rept``, -1 for the source itself.  ``repeats`` counts
-    further passes over the lines.  A SPLIT frame holds the statements of one line.
+    further passes over the lines, each of ``characters``.  A SPLIT frame holds the statements of one line.
     """
 
     kind: str
@@ -42,6 +42,7 @@ class Frame:
     repeats: int = 0
     conditions: int = 0
     depth: int = 0
+    characters: int = 0
 
 
 @dataclass

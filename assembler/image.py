@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 from .diagnostics import Diagnostic
 from .layout import Output
@@ -64,24 +65,50 @@ class Row:
     depth: int
 
 
+class Origin(Protocol):
+    """What still knows the sources: the linker."""
+
+    def lines(self) -> list[tuple[int, str, int]]:
+        """(address, file, line) where the line changes."""
+
+    def rows(self) -> list[Row]:
+        """All content with its line."""
+
+    def sources(self) -> dict[str, str]:
+        """The text of every file by name."""
+
+
 @dataclass
 class Image:
     """A linked program.
 
     ``symbols`` maps names to addresses or values (a global one wins over a local one of the
-    same name); ``symtab`` has them all.  ``lines`` lists (address, file, line) in rising order
-    of address, one for each place where the line changes.
+    same name); ``symtab`` has them all.  ``outputs`` are the sections.  ``origin`` knows where
+    every byte comes from; ``lines``, ``rows`` and ``sources`` are worked out when first asked.
     """
 
     entry: int
     segments: list[Segment]
     symbols: dict[str, int]
     symtab: list[SymbolInfo]
-    lines: list[tuple[int, str, int]]
     warnings: list[Diagnostic]
     outputs: list[Output] = field(repr=False, default_factory=list)
-    rows: list[Row] = field(repr=False, default_factory=list)
-    sources: dict[str, str] = field(repr=False, default_factory=dict)
+    origin: Origin | None = field(repr=False, default=None)
+
+    @cached_property
+    def lines(self) -> list[tuple[int, str, int]]:
+        """(address, file, line) in rising order of address, where the line changes."""
+        return self.origin.lines() if self.origin else []
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """All content with the line that it comes from, in the order of the sources."""
+        return self.origin.rows() if self.origin else []
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """The text of every source and included file by name."""
+        return self.origin.sources() if self.origin else {}
 
     def to_elf(self) -> bytes:
         """An ELF32 little-endian RISC-V executable."""

@@ -14,11 +14,11 @@ from .diagnostics import Problem
 _LABEL = r"(?:[^\W\d]|[.$])[\w.$]*|[0-9]+"
 
 SIMPLE = re.compile(
-    rf"""[ \t]*
-    (?:({_LABEL})[ \t]*:(?!:)[ \t]*)?          # a label
-    (?:([^\W\d][\w.$]*|\.[\w.$]+)              # a mnemonic, directive or macro
-       (?:[ \t]+([^"'\#;/\\\r\f\v\0=:][^"'\#;/\\\r\f\v\0]*)?)?)?   # operands
-    [ \t]*\r?(?:\#.*)?$""",
+    rf"""[ \t]*+
+    (?:({_LABEL})[ \t]*+:(?!:)[ \t]*+)?             # a label
+    (?:([^\W\d][\w.$]*+|\.[\w.$]++)               # a mnemonic, directive or macro
+       (?:[ \t]++([^"'\#;/\\\r\f\v\0=:][^"'\#;/\\\r\f\v\0]*+)?)?)?   # operands
+    \r?(?:\#.*)?$""",
     re.VERBOSE,
 )
 """A line of at most a label and one statement without quotes: label, mnemonic, operands."""

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from . import sections
 from .diagnostics import Diagnostic, Problem, Reporter, did_you_mean
+from .frames import FILE, INCLUDE
 from .image import PF_R, PF_W, PF_X, Image, Row, Segment, SymbolInfo
 from .layout import Output, collect, place
 from .relocations import apply, high_part_of
 from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, Fixup, Section
-from .unit import Unit, find_word
+from .reporting import find_word
+from .unit import Unit
 from .values import (
     ABSOLUTE,
     COMMON,
@@ -339,15 +341,48 @@ class Linker:
                     unit.place = symbol.defined_at
                     unit.report(problem)
 
-    def rows(self) -> Iterator[tuple[Unit, Section, int, int, int]]:
-        """(unit, section, offset, end, packed position) of all content."""
+    # -- where bytes come from ---------------------------------------------------------------
+
+    def pieces(self) -> Iterator[tuple[Unit, Section, int, int, int]]:
+        """(unit, section, offset, end, packed position) of all content that is not empty."""
         for unit in self.units:
             for section in unit.sections.values():
-                rows = section.rows
-                last = len(section.data)
-                for i, (offset, place_) in enumerate(rows):
-                    end = rows[i + 1][0] if i + 1 < len(rows) else last
-                    yield unit, section, offset, end, place_
+                offsets = section.row_offsets
+                ends = [*offsets[1:], len(section.data)]
+                for offset, end, place_ in zip(offsets, ends, section.row_places, strict=True):
+                    if end > offset:
+                        yield unit, section, offset, end, place_
+
+    def lines(self) -> list[tuple[int, str, int]]:
+        """(address, file, line) where the line changes, for all loaded content."""
+        out: list[tuple[int, str, int]] = []
+        for unit, section, offset, _, place_ in self.pieces():
+            if section.flags & SHF_ALLOC:
+                file, line = unit.positions.outermost(place_)
+                out.append((section.address + offset, file, line))
+        out.sort(key=lambda row: row[0])
+        kept: list[tuple[int, str, int]] = []
+        for row in out:
+            if not kept or kept[-1][1:] != row[1:]:
+                kept.append(row)
+        return kept
+
+    def rows(self) -> list[Row]:
+        """All content with the line that it comes from."""
+        out: list[Row] = []
+        for unit, section, offset, end, place_ in self.pieces():
+            positions = unit.positions
+            file, line = positions.outermost(place_)
+            depth = positions.frame(place_).depth
+            out.append(
+                Row(section.address + offset, end - offset, file, line, positions.text(place_), depth)
+            )
+        return out
+
+    def sources(self) -> dict[str, str]:
+        """The text of every source and included file by name."""
+        frames = [f for unit in self.units for f in unit.positions.frames]
+        return {f.file: "\n".join(f.shown) for f in frames if f.kind in (FILE, INCLUDE)}
 
 
 PROVIDED = frozenset(
@@ -378,16 +413,10 @@ def _joins(last: Output, following: Output, first: Output) -> bool:
 def _name_in(value: Bound) -> str:
     """The name of the first symbol in a value, "" if there is none."""
     if isinstance(value, Rel):
-        return value.base.name.removesuffix("f") if _is_numeric(value.base) else (
-            value.base.name if isinstance(value.base, Symbol) else ""
-        )  # fmt: skip
+        return value.base.name if isinstance(value.base, Symbol) else ""
     if isinstance(value, Tree):
         return _name_in(value.a) or (_name_in(value.b) if value.b is not None else "")
     return ""
-
-
-def _is_numeric(base: Section | Symbol) -> bool:
-    return False
 
 
 def make_image(
@@ -406,36 +435,7 @@ def make_image(
     for info in symtab:
         if info.binding != "LOCAL" or info.name not in symbols:
             symbols[info.name] = info.value
+    warnings = [d for d in reporter.diagnostics if d.severity != "error"]
     return Image(
-        entry_address, linker.segments(), symbols, symtab, _lines(linker),
-        [d for d in reporter.diagnostics if d.severity != "error"], linker.outputs,
-        list(_rows(linker)), {f.file: "\n".join(f.shown) for u in units for f in u.positions.frames
-         if f.kind in ("file", "include")},
-    )  # fmt: skip
-
-
-def _lines(linker: Linker) -> list[tuple[int, str, int]]:
-    """(address, file, line) where the line changes, for all loaded content."""
-    out: list[tuple[int, str, int]] = []
-    for unit, section, offset, end, place_ in linker.rows():
-        if end > offset and section.flags & SHF_ALLOC:
-            file, line = unit.positions.outermost(place_)
-            out.append((section.address + offset, file, line))
-    out.sort(key=lambda row: row[0])
-    kept: list[tuple[int, str, int]] = []
-    for row in out:
-        if not kept or kept[-1][1:] != row[1:]:
-            kept.append(row)
-    return kept
-
-
-def _rows(linker: Linker) -> Iterator[Row]:
-    """What the listing shows."""
-    for unit, section, offset, end, place_ in linker.rows():
-        if end > offset:
-            frame = unit.positions.frame(place_)
-            file, line = unit.positions.outermost(place_)
-            yield Row(
-                section.address + offset, end - offset, file, line,
-                unit.positions.text(place_), frame.depth,
-            )  # fmt: skip
+        entry_address, linker.segments(), symbols, symtab, warnings, linker.outputs, linker
+    )

@@ -50,7 +50,6 @@ def read_body(unit: Unit, opener: str, closer: str) -> tuple[list[str], list[int
     numbers: list[int] = []
     file = unit.positions.frame(began).file
     depth: list[str] = []
-    size = 0
     while True:
         line = unit.next_line()
         if line is None:
@@ -74,22 +73,10 @@ def read_body(unit: Unit, opener: str, closer: str) -> tuple[list[str], list[int
                         )
                     return lines, numbers, file
                 depth.pop()
-        size += len(line) + 1
-        unit.expanded += len(line) + 1
-        if unit.expanded > unit.limits.expansion_bytes:
-            raise too_much_text(unit)
+        unit.expand(len(line) + 1)
         lines.append(line)
         frame = unit.positions.frame(unit.place)
         numbers.append(frame.numbers[unit.place - frame.base])
-
-
-def too_much_text(unit: Unit) -> Problem:
-    """The message for expansions beyond the bound."""
-    return Problem(
-        f"macros and repetitions produce more than {unit.limits.expansion_bytes} characters",
-        operand=None,
-        fatal=True,
-    )
 
 
 def define(unit: Unit, args: Span) -> None:
@@ -280,17 +267,13 @@ def substitute(
         return found[0]
 
     out: list[str] = []
-    room = unit.limits.expansion_bytes - unit.expanded
     for line in body:
         if "\\" in line:
             line = _SUBSTITUTION.sub(replace, line)
             if len(line) > unit.limits.line_bytes:
                 raise Problem("an expanded line is too long", operand=None, fatal=True)
-        room -= len(line) + 1
-        if room < 0:
-            raise too_much_text(unit)
+        unit.expand(len(line) + 1)
         out.append(line)
-    unit.expanded = unit.limits.expansion_bytes - room
     return out
 
 
@@ -332,6 +315,7 @@ def repeat(unit: Unit, args: Span) -> None:
         return
     frame = unit.positions.new(REPEAT, f".rept {count}", file, body, numbers, place)
     frame.repeats = count - 1
+    frame.characters = sum(map(len, body)) + len(body)
     unit.push_frame(frame)
 
 
@@ -371,8 +355,7 @@ def _repeat_with(unit: Unit, args: Span, directive: str) -> None:
     lines: list[str] = []
     for value in values:
         lines += substitute(unit, body, {found[0]: value}, None)
-        if len(lines) > unit.limits.statements:
-            raise too_much_text(unit)
+        unit.count(1)
     if lines:
         unit.push_frame(
             unit.positions.new(

@@ -23,7 +23,6 @@ from .expressions import Expr, Name, parse
 
 Operand: TypeAlias = tuple[str, int | Expr | tuple[int | Expr, int]]
 
-_MEMORY = re.compile(r"(?P<offset>.*?)\([ \t]*(?P<base>[^\s()]*)[ \t]*\)$", re.DOTALL)
 _PLAIN_NAME = re.compile(r"(?:[^\W\d]|[.$])[\w.$]*$")
 _PLAIN_NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})$", re.ASCII)
 
@@ -68,15 +67,13 @@ def _parse(text: str) -> Operand:
 
 def _memory(text: str, word: str) -> Operand | None:
     """``offset(register)``; None if the parentheses are part of an expression."""
-    found = _MEMORY.match(word)
-    # The lazy match stops at the first "(" that pairs with the end; "%lo(x)(a0)" needs the last.
     opened = word.rfind("(")
     base = word[opened + 1 : -1].strip()
     number = NUMBERS.get(base)
     offset = word[:opened]
     if number is None:
         before = offset.rstrip()[-1:]
-        if found is None or not before or before in "+-*/%<>=!~&|^(,":
+        if opened < 0 or not before or before in "+-*/%<>=!~&|^(,":
             return None
         if re.search(r"%[a-z_]+$", offset.rstrip()):
             return None

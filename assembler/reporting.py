@@ -42,7 +42,6 @@ class Reporting:
         A consequence of an earlier mistake is not worth a message of its own.
         """
         if problem.consequence and self.incomplete:
-            self.reporter.errors += not self.reporter.errors
             return
         start, end = self.span_of(problem)
         self.diagnose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,8 @@ class Section:
     """One section of one unit.
 
     ``data`` is the content; a NOBITS section has none and only counts ``reserved`` bytes.
-    ``rows`` maps content to source: (offset, packed source position) in rising order.
+    ``row_offsets`` and ``row_places`` map content to source: where each statement's bytes begin,
+    in rising order, and its packed source position.
     ``address`` is the final address of the first byte, set by the layout.
     """
 
@@ -126,7 +128,8 @@ class Section:
     align: int = 1
     data: bytearray = field(default_factory=bytearray)
     reserved: int = 0
-    rows: list[tuple[int, int]] = field(default_factory=list)
+    row_offsets: array[int] = field(default_factory=lambda: array("Q"))
+    row_places: array[int] = field(default_factory=lambda: array("Q"))
     fixups: list[Fixup] = field(default_factory=list)
     address: int = 0
 
@@ -144,6 +147,12 @@ class Section:
     def size(self) -> int:
         """Bytes of memory that it takes."""
         return self.reserved if self.type == SHT_NOBITS else len(self.data)
+
+    def note(self, place: int) -> None:
+        """The next bytes come from this packed source position."""
+        if not self.row_places or self.row_places[-1] != place:
+            self.row_offsets.append(len(self.data))
+            self.row_places.append(place)
 
     def pad_to(self, alignment: int, fill: bytes | None) -> None:
         """Append bytes up to a multiple of ``alignment``, as GNU as pads.

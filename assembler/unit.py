@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import forms
-from .diagnostics import Diagnostic, Place, Problem, Reporter, Stop, did_you_mean
-from .expressions import Expr, parse
-from .frames import FILE, MACRO, REPEAT, SPLIT, Frame, Frames
+from .diagnostics import Diagnostic, Problem, Reporter, Stop, did_you_mean
+from .frames import FILE, SPLIT, Frame
 from .lexer import (
     SIMPLE,
     Span,
@@ -24,21 +23,11 @@ from .lexer import (
     split_operands,
 )
 from .limits import Limits
+from .names import Names
 from .operands import cached, operand
 from .sections import BRANCH, Fixup, Section, default_attributes
 from .source import Files
-from .values import (
-    ABSOLUTE,
-    EXPRESSION,
-    LABEL,
-    UNDEFINED,
-    WEAK_BINDING,
-    Bound,
-    Rel,
-    Scope,
-    Symbol,
-    bind,
-)
+from .values import ABSOLUTE, EXPRESSION, LABEL, WEAK_BINDING, Rel, Symbol
 
 if TYPE_CHECKING:
     from .conditions import Condition
@@ -49,8 +38,17 @@ _MEMO: dict[str, bytes] = {}
 _MEMO_SIZE = 200_000
 _MEMO_LINE = 100
 
+# Directives without which later lines cannot be judged: what they would have defined is missed.
+_DEFINING = frozenset([".include", ".macro", ".equ", ".set", ".equiv"])
 
-class Unit(Scope):
+# Directives that read further lines or change what is read next.
+_CONTROL = frozenset(
+    [".macro", ".rept", ".rep", ".irp", ".irpc", ".include", ".exitm", ".end", ".endm", ".endr"]
+)
+_FRAME_COST = 4
+
+
+class Unit(Names):
     """The state of assembling one source."""
 
     def __init__(
@@ -62,14 +60,10 @@ class Unit(Scope):
         defines: Mapping[str, int],
         long_branches: set[int],
     ) -> None:
+        super().__init__(reporter, limits)
         self.name = name
         self.files = files
-        self.reporter = reporter
-        self.limits = limits
-        self.positions = Frames()
         self.frames: list[Frame] = []
-        self.place = -1
-        self.symbols: dict[str, Symbol] = {}
         self.sections: dict[str, Section] = {}
         self.section_stack: list[tuple[Section, Section]] = []
         self.macros: dict[str, Macro] = {}
@@ -82,9 +76,7 @@ class Unit(Scope):
         self.branch_count = 0
         self.branches: list[tuple[int, Section]] = []
         self.long_branches = long_branches
-        self.numeric: dict[int, Symbol] = {}
-        self.numeric_ahead: dict[int, Symbol] = {}
-        self.option_stack: list[str] = []
+        self.option_depth = 0
         self.forms = forms.FORMS
         self.memo = _MEMO
         self.ended = False
@@ -153,6 +145,7 @@ class Unit(Scope):
                 hint="a macro that calls itself needs an .if that ends the recursion",
                 fatal=True,
             )
+        self.count(_FRAME_COST)
         self.frames.append(frame)
 
     def end_frame(self, frame: Frame) -> None:
@@ -166,8 +159,20 @@ class Unit(Scope):
             frame.repeats -= 1
             frame.index = 0
             self.count(1)
+            self.expand(frame.characters)
             return
         self.frames.pop()
+
+    def expand(self, characters: int) -> None:
+        """Account for text that macros, repetitions and includes produce."""
+        self.expanded += characters
+        if self.expanded > self.limits.expansion_bytes:
+            raise Problem(
+                f"macros, repetitions and includes produce more than "
+                f"{self.limits.expansion_bytes} characters",
+                operand=None,
+                fatal=True,
+            )
 
     def count(self, lines: int) -> None:
         """Account for assembled lines; Problem when the bound is reached."""
@@ -204,9 +209,7 @@ class Unit(Scope):
         frame = self.positions.frame(self.place)
         number = frame.numbers[self.place - frame.base]
         lines = [" " * p.start + p.text for p in pieces]
-        self.count(len(lines))
-        if sum(map(len, lines)) > self.limits.line_bytes * 4:
-            raise Problem("this line has too many statements", operand=None, fatal=True)
+        self.expand(sum(map(len, lines)))
         self.push_frame(
             self.positions.new(
                 SPLIT, frame.name, frame.file, lines, [number] * len(lines), self.place
@@ -221,7 +224,8 @@ class Unit(Scope):
         match = SIMPLE.match
         operand_of = cached().get
         section = self.section
-        data, rows, fixups = section.data, section.rows, section.fixups
+        data, fixups = section.data, section.fixups
+        note_offset, note_place = section.row_offsets.append, section.row_places.append
         memo = self.memo
         known_code = memo.get
         forms_of = self.forms.get
@@ -231,7 +235,8 @@ class Unit(Scope):
             i += 1
             code = known_code(line)
             if code is not None:
-                rows.append((len(data), place))
+                note_offset(len(data))
+                note_place(place)
                 data += code
                 continue
             found = match(line)
@@ -268,7 +273,8 @@ class Unit(Scope):
                             and len(line) < _MEMO_LINE
                         ):
                             memo[line] = code
-                    rows.append((len(data), place))
+                    note_offset(len(data))
+                    note_place(place)
                     data += code
                     continue
                 # A directive, a macro or an unknown word: it may change everything.
@@ -281,7 +287,8 @@ class Unit(Scope):
                 self.count(i - start)
                 return
             section = self.section
-            data, rows, fixups = section.data, section.rows, section.fixups
+            data, fixups = section.data, section.fixups
+            note_offset, note_place = section.row_offsets.append, section.row_places.append
             memo = self.memo
             known_code = memo.get
             forms_of = self.forms.get
@@ -295,10 +302,29 @@ class Unit(Scope):
         if len(line) > self.limits.line_bytes:
             raise Problem("this line is too long", operand=None, fatal=True)
         pieces = split_line(line)
-        if len(pieces) > 1:
-            self.split_frame(pieces)
+        if len(pieces) == 1:
+            self.statement(parse_statement(pieces[0]))
             return
-        statement = parse_statement(pieces[0])
+        self.count(len(pieces))
+        statements = [parse_statement(piece) for piece in pieces]
+        for index, statement in enumerate(statements):
+            if statement.op is not None and self.controls(statement.op.text):
+                if index + 1 < len(pieces):
+                    self.split_frame(pieces[index:])
+                    return
+            self.piece = index
+            self.guarded(self.statement, statement)
+        self.piece = 0
+
+    def controls(self, op: str) -> bool:
+        """Whether the word may change which line comes next."""
+        word = op.lower()
+        return op in self.macros or word in self.macros or word in _CONTROL or word[:3] in (
+            ".if", ".el", ".en",
+        )  # fmt: skip
+
+    def statement(self, statement: Statement) -> None:
+        """Assemble one statement that was taken apart with care."""
         for label in statement.labels:
             self.define_label(label.text)
         op = statement.op
@@ -308,15 +334,14 @@ class Unit(Scope):
             from .directives.symbols import assign
 
             assign(self, statement.target.text, op.text, statement.operands)
-            return
-        if op.text in self.forms:
-            self.instruction(op.text, statement)
-            return
-        self.directive(op.text, statement.operands)
+        elif op.text in self.forms:
+            self.instruction(op.text, statement.operands)
+        else:
+            self.directive(op.text, statement.operands)
 
-    def instruction(self, op: str, statement: Statement) -> None:
-        """Assemble an instruction from a statement that was taken apart with care."""
-        pieces = [p.text for p in split_operands(statement.operands.text)]
+    def instruction(self, op: str, operands: Span) -> None:
+        """Assemble an instruction."""
+        pieces = [p.text for p in split_operands(operands.text)]
         try:
             pairs = [operand(piece) for piece in pieces]
             shape = "".join(p[0] for p in pairs)
@@ -325,7 +350,7 @@ class Unit(Scope):
                 raise forms.mismatch(op, pieces, shape)
             code = encode(self, [p[1] for p in pairs])
         except Problem as problem:
-            self.instruction_problem(problem, statement.operands.text)
+            self.instruction_problem(problem, operands.text)
             code = bytes(4)
         self.emit(code)
 
@@ -357,7 +382,7 @@ class Unit(Scope):
                 operand=None,
                 hint="use .space here, or put this into .text or .data",
             )
-        section.rows.append((len(section.data), self.place))
+        section.note(self.place)
         section.data += code
 
     def directive(self, op: str, args: Span) -> None:
@@ -372,7 +397,11 @@ class Unit(Scope):
 
         handler = DIRECTIVES.get(op) or DIRECTIVES.get(op.lower())
         if handler is not None:
-            handler(self, args)
+            try:
+                handler(self, args)
+            except Problem:
+                self.incomplete |= op.lower() in _DEFINING
+                raise
             return
         if self.section.nobits and op in forms.FORMS:
             raise Problem(
@@ -388,7 +417,10 @@ class Unit(Scope):
 
         if op.startswith("."):
             return Problem(
-                f"`{op}` is not a directive", operand=None, hint=did_you_mean(op, DIRECTIVES)
+                f"`{op[:60]}` is not a directive",
+                operand=None,
+                hint=did_you_mean(op, DIRECTIVES),
+                consequence=True,
             )
         known = [*forms.FORMS, *self.macros]
         if op.lower() in forms.FORMS:
@@ -407,6 +439,7 @@ class Unit(Scope):
             operand=None,
             notes=notes,
             hint=did_you_mean(op, known),
+            consequence=True,
         )
 
     # -- branches ----------------------------------------------------------------------------
@@ -499,13 +532,7 @@ class Unit(Scope):
 
     def finish(self) -> None:
         """Checks and padding once all lines are read."""
-        for number, symbol in self.numeric_ahead.items():
-            self.error_at(
-                symbol.used_at,
-                f"there is no label `{number}:` after this line",
-                *self.columns(symbol.used_at, f"{number}f"),
-                hint=f"`{number}b` looks back",
-            )
+        self.check_numeric()
         for section in self.sections.values():
             if section.code:
                 section.pad_to(section.align, None)
@@ -518,6 +545,7 @@ _RV64_ONLY:
             operand=None,
             notes=notes,
             hint=did_you_mean(op, known),
+            consequence=True,
         )
 
     # -- branches ----------------------------------------------------------------------------

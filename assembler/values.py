@@ -58,7 +58,6 @@ class Symbol:
     align: int = 1
     defined_at: int = -1
     used_at: int = -1
-    uses: int = 0
     target: Symbol | None = None
     resolving: bool = field(default=False, repr=False)
 
@@ -83,7 +82,8 @@ class Tree:
 
 Bound: TypeAlias = int | Rel | Tree
 
-_LARGEST_TREE = 2_000
+_LARGEST_TREE = 250
+_DEEPEST = 300
 
 
 class Scope:
@@ -195,7 +195,7 @@ def resolve(value: Bound, depth: int = 0) -> int:
         if isinstance(base, Section):
             return base.address + value.addend
         return symbol_address(base, depth) + value.addend
-    if depth > 500:
+    if depth > _DEEPEST:
         raise Problem("this expression is nested too deeply")
     a = resolve(value.a, depth + 1)
     if value.b is None:
@@ -209,7 +209,7 @@ def resolve(value: Bound, depth: int = 0) -> int:
 
 def symbol_address(symbol: Symbol, depth: int = 0) -> int:
     """The final value of a symbol; Unresolved if it has none."""
-    if depth > 500:
+    if depth > _DEEPEST:
         raise Unresolved(symbol, circular=True)
     if symbol.target is not None:
         return symbol_address(symbol.target, depth + 1)

@@ -125,7 +125,7 @@ def fill_bytes(unit: Unit, count: int, pattern: bytes, index: int) -> None:
         section.reserved += count * len(pattern)
         return
     if count:
-        section.rows.append((len(section.data), unit.place))
+        section.note(unit.place)
     section.data += pattern * count
 
 

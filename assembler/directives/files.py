@@ -39,9 +39,7 @@ def include(unit: Unit, args: Span) -> None:
             fatal=True,
         )
     text = unit.files.read_text(path)
-    unit.expanded += len(text)
-    if unit.expanded > unit.limits.expansion_bytes:
-        raise Problem("the included files are too large together", operand=0, fatal=True)
+    unit.expand(len(text))
     unit.push_file(INCLUDE, str(path), text, unit.place)
 
 
@@ -107,13 +105,11 @@ def option(unit: Unit, args: Span) -> None:
     word, _, rest = args.text.strip().partition(",")
     word = word.strip()
     if word == "push":
-        if len(unit.option_stack) >= 1000:
-            raise Problem("options are stacked too deeply", operand=None, fatal=True)
-        unit.option_stack.append("")
+        unit.option_depth += 1
     elif word == "pop":
-        if not unit.option_stack:
+        if unit.option_depth == 0:
             raise Problem("`.option pop` has no `.option push`", operand=0)
-        unit.option_stack.pop()
+        unit.option_depth -= 1
     elif word == "rvc":
         raise Problem(
             "this machine has no compressed instructions", operand=0, expected="norvc"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..diagnostics import Problem
 from ..lexer import Span, split_operands
+from ..reporting import WHOLE
 from ..values import (
     ABSOLUTE,
     COMMON,
@@ -86,7 +87,11 @@ def assign(unit: Unit, name: str, op: str, args: Span) -> None:
 
         origin(unit, args)
         return
-    value = unit.bound(unit.parse(args, -2), -2)
+    try:
+        value = unit.bound(unit.parse(args, WHOLE), WHOLE)
+    except Problem:
+        unit.incomplete = True
+        raise
     set_value(unit, name, value, op == "=")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from tests.naive import NaiveHart
@@ -17,6 +18,9 @@ class Dut(Protocol):
 
     def step(self) -> None:
         """Exactly one step."""
+
+    def run(self, steps: int) -> None:
+        """Exactly so many steps in one call; fewer only in a wfi without end."""
 
     def quick(self) -> tuple[Any, ...]:
         """pc, mode, x1 to x31, steps: what is compared after every step."""
@@ -111,4 +115,34 @@ def lockstep(
     wrong = ram_difference(dut.ram_bytes(), bytes(model.ram), model.ram_base)
     if wrong:
         fail(wrong, done)
+    return done
+
+
+def lockstep_chunks(
+    dut: Dut, model: NaiveHart, sizes: Iterable[int], name: str = "", ram_every: int = 8
+) -> int:
+    """The same, but the device under test runs whole chunks between comparisons.
+
+    ``sizes`` are steps per chunk.  This is how a fast hart really runs: with a
+    warm TLB, decoded code, and deadlines in the middle of a run.
+    """
+    done = 0
+    for chunk, size in enumerate(sizes, 1):
+        first = model.steps
+        model.run(size)
+        dut.run(size)
+        done += model.steps - first
+        ours, theirs = dut.state(), model.state()
+        where = f"{name}: differs after {done} steps, the last {model.steps - first} in one run"
+        if ours != theirs:
+            raise AssertionError(f"{where}\n{table(ours, theirs)}\nlast step: {describe(model)}")
+        if chunk % ram_every == 0:
+            wrong = ram_difference(dut.ram_bytes(), bytes(model.ram), model.ram_base)
+            if wrong:
+                raise AssertionError(f"{where}\n{wrong}")
+        if model.stuck:
+            break
+    wrong = ram_difference(dut.ram_bytes(), bytes(model.ram), model.ram_base)
+    if wrong:
+        raise AssertionError(f"{name}: after {done} steps: {wrong}")
     return done

@@ -52,11 +52,18 @@ class MachineAdapter:
 
     def step(self) -> None:
         """One step; a wfi sleeps to its end at once, as the model's does."""
+        self.run(1)
+
+    def run(self, steps: int) -> None:
+        """Exactly ``steps`` steps, fewer only in a wfi that nothing ends."""
         machine = self.machine
-        stop = machine.step(1)
+        before = machine.steps
+        stop = machine.run(steps)
+        assert stop.reason in ("budget", "idle"), stop
+        assert stop.reason == "idle" or machine.steps == before + steps
         if machine.waiting and stop.reason == "budget":
             stop = machine.run(0)
-        assert stop.reason in ("budget", "idle"), stop
+            assert stop.reason in ("budget", "idle"), stop
 
     def quick(self) -> tuple[Any, ...]:
         machine = self.machine

@@ -152,10 +152,8 @@ def execute(core, end):
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F003):
-                    x[np.uint64((d >> 24) & 255)] = np.uint32(
-                        e = ((e >> 32) + va) & s.MASK32
-                        load32(ram, e)
-                    )
+                    e = ((e >> 32) + va) & s.MASK32
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(load32(ram, e))
                     continue
                 event = np.int64(events.EVENT_MEMORY)
                 break
@@ -164,10 +162,8 @@ def execute(core, end):
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F000):
-                    x[np.uint64((d >> 24) & 255)] = np.uint32(
-                        e = ((e >> 32) + va) & s.MASK32
-                        load8(ram, e)
-                    )
+                    e = ((e >> 32) + va) & s.MASK32
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(load8(ram, e))
                     continue
                 event = np.int64(events.EVENT_MEMORY)
                 break
@@ -187,10 +183,8 @@ def execute(core, end):
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F001):
-                    x[np.uint64((d >> 24) & 255)] = np.uint32(
-                        e = ((e >> 32) + va) & s.MASK32
-                        load16(ram, e)
-                    )
+                    e = ((e >> 32) + va) & s.MASK32
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(load16(ram, e))
                     continue
                 event = np.int64(events.EVENT_MEMORY)
                 break
@@ -405,10 +399,8 @@ def execute(core, end):
                 va = (a + (d >> 32)) & s.MASK32
                 e = tl[np.uint64(read + ((va >> 12) & 255))]
                 if (e & s.MASK32) == (va & 0xFFFF_F003):
-                    x[np.uint64((d >> 24) & 255)] = np.uint32(
-                        e = ((e >> 32) + va) & s.MASK32
-                        load32(ram, e)
-                    )
+                    e = ((e >> 32) + va) & s.MASK32
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(load32(ram, e))
                     continue
                 event = np.int64(events.EVENT_MEMORY)
                 break
