@@ -9,9 +9,8 @@ FOR_EACH, ONCE = 8, 16
 """Instructions for each element, and once for each call."""
 
 
-def string(inputs: Inputs, least: int = 1) -> Case:
-    """A call of length with a string of 1 to 200 bytes, half of them above 0x7f."""
-    size = inputs.randint(least, MOST_ELEMENTS) if least else 0
+def string_of(inputs: Inputs, size: int) -> Case:
+    """A call of length with a string of ``size`` random bytes, half of them above 0x7f."""
     text = bytes(inputs.randint(1, 255) for _ in range(size)) + b"\0"
     address = inputs.place(len(text), 1)
     return Case(
@@ -23,9 +22,19 @@ def string(inputs: Inputs, least: int = 1) -> Case:
     )
 
 
+def string_even(inputs: Inputs) -> Case:
+    """A call of length with a string of an even number of bytes."""
+    return string_of(inputs, 2 * inputs.randint(1, MOST_ELEMENTS // 2))
+
+
+def string_odd(inputs: Inputs) -> Case:
+    """A call of length with a string of an odd number of bytes: steps of two miss its end."""
+    return string_of(inputs, 2 * inputs.randint(1, MOST_ELEMENTS // 2) - 1)
+
+
 def empty_string(inputs: Inputs) -> Case:
     """A call of length with the empty string."""
-    return string(inputs, least=0)
+    return string_of(inputs, 0)
 
 
 def array(inputs: Inputs, entry: str, values: list[int], width: int, expected: int) -> Case:
@@ -92,7 +101,7 @@ def signed(word: int) -> int:
 
 
 LABELS = ("length", "largest", "lowest")
-FULL = (string, bytes_spread, bytes_last, words_spread, words_last)
+FULL = (string_even, string_odd, bytes_spread, bytes_last, words_spread, words_last)
 NONE = (empty_string, bytes_none, words_none)
 
 
@@ -117,7 +126,7 @@ def test_ends(vm: Bench) -> None:
 
 
 def test_length(vm: Bench) -> None:
-    for run in vm.runs(string):
+    for run in vm.runs(string_even, string_odd):
         checks.register(run, "a0", run.case.expected, "the bytes before the zero")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from toyvm.hypervisor.frames import HostMemory
 from toyvm.hypervisor.vm import Vm, host_size
 from toyvm.machine.computer import BUDGET, ERROR, IDLE, Stop
+from toyvm.platform import VIRTIO_SLOTS
 
 SLICE: Final = 50_000
 """Steps of a slice of weight 100: half a millisecond of guest time."""
@@ -34,6 +35,8 @@ class Hypervisor:
         """A new VM on this host; its arguments are those of Vm."""
         if any(vm.name == name for vm in self.vms):
             raise ValueError(f"two VMs called {name!r}: names must differ")
+        # Two cards on one switch must not share an address.
+        configuration.setdefault("first_mac", len(self.vms) * VIRTIO_SLOTS)
         vm = Vm(name, ram, host=self.host, **configuration)
         self.vms.append(vm)
         return vm

@@ -41,6 +41,7 @@ class Vm(Computer):
         pmp: int = 16,
         host: HostMemory | None = None,
         weight: int = 100,
+        first_mac: int = 0,
     ) -> None:
         if pmp not in (0, 16):
             raise ValueError(f"{pmp} PMP entries: expected 16, or 0 for kernels without PMP")
@@ -76,7 +77,17 @@ class Vm(Computer):
         )
         self._trace: Callable[[str], None] | None = None
         super().__init__(
-            self.host.ram, fmap, hart, record, bios, drives, nets, virtio, console, append
+            self.host.ram,
+            fmap,
+            hart,
+            record,
+            bios,
+            drives,
+            nets,
+            virtio,
+            console,
+            append,
+            first_mac,
         )
 
     def load(self, image: Any) -> Program:

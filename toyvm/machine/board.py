@@ -87,7 +87,10 @@ def default_mac(index: int) -> bytes:
 
 
 class Board:
-    """All devices, wired to each other, to memory and to the hart's owner."""
+    """All devices, wired to each other, to memory and to the hart's owner.
+
+    NICs whose backend has no `mac` get the addresses `default_mac(first_mac)` and up.
+    """
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class Board:
         drives: Sequence[Any] = (),
         nets: Sequence[Any] = (),
         virtio: str = "legacy",
+        first_mac: int = 0,
     ) -> None:
         if virtio not in ("legacy", "modern"):
             raise ValueError(f"virtio {virtio!r}: expected legacy or modern")
@@ -131,7 +135,7 @@ class Board:
         self.nics: list[VirtioNet] = []
         self.nets = list(nets)
         for index, net in enumerate(nets):
-            nic = VirtioNet(getattr(net, "mac", None) or default_mac(index), net.send)
+            nic = VirtioNet(getattr(net, "mac", None) or default_mac(first_mac + index), net.send)
             net.on_frame = nic.receive
             self.nics.append(nic)
         models: list[Any] = [*self.blocks, *self.nics]

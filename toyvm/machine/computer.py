@@ -69,6 +69,7 @@ class Computer:
         virtio: str = "legacy",
         console: Console | None = None,
         append: str = "",
+        first_mac: int = 0,
     ) -> None:
         self.hart = hart
         self.x = hart.x
@@ -77,7 +78,7 @@ class Computer:
         self.bios = bios
         self.append = append
         self.console = console or Console()
-        self.board = Board(self, self.memory, self.console, drives, nets, virtio)
+        self.board = Board(self, self.memory, self.console, drives, nets, virtio, first_mac)
         self.sbi = Sbi(self)
         self.program: Program | None = None
         self.warnings: list[str] = []
