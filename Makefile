@@ -4,42 +4,64 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+USER_STAMP := $(VENV)/.installed
+DEV_STAMP  := $(VENV)/.installed-for-tests
 XDIST  ?= 2
+PYTEST ?=
 
-.PHONY: demo test lint docs bench fuzz clean help
+.PHONY: help demo test lint docs bench fuzz warm clean
 
 help:
-	@echo "make demo | test | lint | docs | bench | fuzz MINUTES=n | clean"
+	@echo "make demo                two guest kernels side by side under the hypervisor"
+	@echo "make test                the whole test suite; PYTEST='-k shadow' passes arguments on"
+	@echo "make lint                ruff, mypy and the import rules"
+	@echo "make docs                write the generated pages again"
+	@echo "make bench               measure this computer"
+	@echo "make fuzz MINUTES=n      random tests for n minutes, new seeds each time"
+	@echo "make clean               remove $(VENV) and everything built"
+	@echo "PYTHON=python3.12 chooses the interpreter; XDIST=n the number of test processes"
 
-$(STAMP): pyproject.toml
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "toyvm needs Python 3.11 or newer; found $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
-	@test -x $(BIN)/python || { echo "Creating $(VENV) ..." >&2; $(PYTHON) -m venv $(VENV); }
-	@echo "Installing toyvm and its tools into $(VENV) (once) ..." >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,quality]'
+	  { echo "toyvm needs Python 3.11 or newer; found $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "Creating $(VENV) ..." >&2
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "No virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 2; }
+
+$(USER_STAMP): pyproject.toml | $(BIN)/python
+	@echo "Installing toyvm into $(VENV) (once) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-demo: $(STAMP)
+$(DEV_STAMP): pyproject.toml | $(BIN)/python
+	@echo "Installing toyvm and its test tools into $(VENV) (once) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,quality]'
+	@touch $@ $(USER_STAMP)
+
+demo: $(USER_STAMP)
 	@$(BIN)/toyvm demo
 
-test: $(STAMP)
-	@$(BIN)/python -m pytest -n $(XDIST) -q
+# Compiled once, here, or every test process would do it by itself at the same time.
+warm: $(DEV_STAMP)
+	@$(BIN)/python -c 'from toyvm.cli.machines import warm_up; warm_up()'
 
-lint: $(STAMP)
+test: warm
+	@$(BIN)/python -m pytest -n $(XDIST) -q $(PYTEST)
+
+lint: $(DEV_STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-docs: $(STAMP)
+docs: $(DEV_STAMP)
 	@$(BIN)/python -m toyvm.isa.doc
 
-bench: $(STAMP)
+bench: $(DEV_STAMP)
 	@$(BIN)/python -m benchmarks
 
 MINUTES ?= 5
-fuzz: $(STAMP)
+fuzz: warm
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

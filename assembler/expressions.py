@@ -3,7 +3,8 @@
 Numbers are 64-bit as in GNU as: signed, wrapping; ``>>`` shifts zeros in; comparisons give
 -1 for true, ``&&`` and ``||`` give 1.  Precedence from tight to loose: unary ``- + ~ !``;
 ``* / % << >>``; ``| & ^ !``; ``+ -``; ``== = != <> < > <= >=``; ``&&``; ``||``.
-Operators of one level group to the left.
+Operators of one level group to the left.  Between values ``a ! b`` is ``a | ~b`` and ``!!`` is
+``^``.
 
 The tree is independent of any symbol table, so parsed text can be cached; ``values.bind``
 gives it a meaning at a place.
@@ -193,6 +194,10 @@ class _Parser:
                 break
             at, end = self.start, self.start + len(op)
             self.advance()
+            if op == "!" and self.kind == "op" and self.token == "!":
+                # GNU as knows "!!" between values as exclusive or.
+                op = "^"
+                self.advance()
             right = self.binary(rank + 1)
             left = self.fold(op, left, right, at, end)
         self.depth -= 1

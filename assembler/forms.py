@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from toyvm.isa.op import Op
@@ -54,11 +55,21 @@ def _getters(patterns: Sequence[str]) -> dict[str, tuple[int, _Getter]]:
         if "(" in pattern:
             offset, _, base = pattern.rstrip(")").partition("(")
             if offset:
-                out[offset] = i, lambda v, i=i: v[i][0]
-            out[base] = i, lambda v, i=i: v[i][1]
+                out[offset] = i, _part(i, 0)
+            out[base] = i, _part(i, 1)
         else:
-            out[pattern] = i, lambda v, i=i: v[i]
+            out[pattern] = i, itemgetter(i)
     return out
+
+
+def _part(index: int, part: int) -> _Getter:
+    """Gets the offset (0) or the register (1) of a memory operand."""
+    return lambda v: v[index][part]
+
+
+def _pair(offset: _Getter, base: _Getter) -> _Getter:
+    """Gets a memory operand put together from its two parts."""
+    return lambda v: (offset(v), base(v))
 
 
 def _literal(text: str) -> int:
@@ -90,7 +101,7 @@ def _compile_line(line: str, patterns: Sequence[str], shape: str) -> Encoder:
             parts = [_source(values[n], sources, shape) if n else (-1, _constant(0), "x")
                      for n in (offset, base)]  # fmt: skip
             (i, get_offset, kind), (j, get_base, _) = parts
-            plan.append((max(i, j), lambda v, a=get_offset, b=get_base: (a(v), b(v))))
+            plan.append((max(i, j), _pair(get_offset, get_base)))
             target_shape += "M" if kind in "XM" else "m"
             continue
         index, getter, kind = _source(values[pattern], sources, shape)
@@ -143,9 +154,8 @@ def _compile_pair(row: Pseudo, patterns: Sequence[str]) -> Encoder:
     auipc, second = BY_OP[Op.AUIPC], BY_MNEMONIC[second_name]
     texts = bind(second.syntax, second_texts)
     assert texts is not None
-    link = _source(first_texts[0], sources, "")[1] if first_texts[0] not in sources else (
-        sources[first_texts[0]][1]
-    )  # fmt: skip
+    linked = first_texts[0]
+    link = sources[linked][1] if linked in sources else _constant(_literal(linked))
     fields: list[tuple[int, _Getter]] = []
     for name in second.operands:
         if name == "imm":
@@ -165,7 +175,7 @@ def _compile_pair(row: Pseudo, patterns: Sequence[str]) -> Encoder:
         tree = symbol(v)
         value = unit.bound(tree, at)
         if isinstance(value, int) and loads_address:
-            return load_immediate(v[0], unit.fit32(value, tree, at))
+            return load_immediate(v[0], fit32(value, tree, at))
         if isinstance(value, int) and needs_symbol:
             raise Problem(
                 f"`{row.mnemonic}` cannot take a number as its address",
@@ -215,7 +225,7 @@ def _li(unit: Unit, v: Sequence[Any]) -> bytes:
                 f"`li` cannot take %{tree.op}", operand=1, hint="use `la` to load an address"
             )
         value = unit.constant(tree, 1, "the value of `li`")
-    return load_immediate(v[0], unit.fit32(value, tree, 1))
+    return load_immediate(v[0], fit32(value, tree, 1))
 
 
 _WRAPPING = frozenset(["~", ">>"])

@@ -27,7 +27,8 @@ class Frame:
 
     ``numbers`` gives the line number in ``file`` of each line; ``parent`` is the packed
     position of the call, include or ``.rept``, -1 for the source itself.  ``repeats`` counts
-    further passes over the lines, each of ``characters``.  A SPLIT frame holds the statements of one line.
+    further passes over the lines, each of ``characters``.  A SPLIT frame holds the
+    statements of one line.
     """
 
     kind: str

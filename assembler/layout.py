@@ -174,7 +174,8 @@ def _place_parts(output: Output) -> None:
         at = up(at, section.align)
         section.address = at
         at += section.size
-    output.size = at - output.address
+    # Alignment alone does not make a section.
+    output.size = at - output.address if any(s.size for s in output.sections) else 0
 
 
 def _walk(

@@ -255,9 +255,11 @@ def parse_string(text: str, encode) -> bytes:
             continue
         if text[at] != '"':
             raise Problem("unexpected text after the string", span=(at, len(text)))
-        end = skip_quoted(text, at)
-        if text[end - 1] != '"' or end - at < 2 or _STRING_END.match(text, at + 1)[1] is None:
-            raise Problem('this string is never closed', span=(at, end), hint='add a `"`')
+        found = _STRING_END.match(text, at + 1)
+        assert found is not None
+        end = found.end()
+        if found[1] is None:
+            raise Problem("this string is never closed", span=(at, end), hint='add a `"`')
         out += unescape(text[at + 1 : end - 1], encode)
         at = end
     return out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 
 from . import sections
 from .diagnostics import Diagnostic, Problem, Reporter, did_you_mean
@@ -10,8 +12,8 @@ from .frames import FILE, INCLUDE
 from .image import PF_R, PF_W, PF_X, Image, Row, Segment, SymbolInfo
 from .layout import Output, collect, place
 from .relocations import apply, high_part_of
-from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, Fixup, Section
 from .reporting import find_word
+from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, Fixup, Section
 from .unit import Unit
 from .values import (
     ABSOLUTE,
@@ -55,7 +57,7 @@ class Linker:
         self.allocate_common()
         self.connect()
         everything = [s for unit in self.units for s in unit.sections.values()]
-        self.outputs = [o for o in collect(everything)]
+        self.outputs = collect(everything)
         addresses = place(self.outputs, text_base, fixed)
         for name, symbol in self.provided.items():
             symbol.value = addresses[name]
@@ -91,14 +93,13 @@ class Linker:
         where = other.positions.locate(first.defined_at)
         place = unit.positions.locate(symbol.defined_at)
         marked = unit.mark(place, name)
-        self.reporter.add(
-            Diagnostic(
-                "error", f"`{name}` is defined twice", marked.file, marked.line, marked.column,
-                marked.end_column, marked.source,
-                related=((f"`{name}` is first defined here", other.mark(where, name)),),
-                hint="leave `.globl` away in one of the sources, or rename one of them",
-            )  # fmt: skip
-        )
+        item = Diagnostic(
+            "error", f"`{name}` is defined twice", marked.file, marked.line, marked.column,
+            marked.end_column, marked.source,
+            related=((f"`{name}` is first defined here", other.mark(where, name)),),
+            hint="leave `.globl` away in one of the sources, or rename one of them",
+        )  # fmt: skip
+        self.reporter.add(item)
 
     def allocate_common(self) -> None:
         """Room for .comm symbols, behind all .bss sections."""
@@ -150,7 +151,7 @@ class Linker:
                     f"section `{name}` does not fit: it would end at {high:#x}, above 4 GiB",
                     "choose a lower address, or make the section smaller",
                 )
-        for (_, high, name), (low, _, other) in zip(ranges, ranges[1:], strict=False):
+        for (_, high, name), (low, _, other) in pairwise(ranges):
             if low < high:
                 self.plain_error(
                     f"section `{other}` at {low:#x} lies over section `{name}`",
@@ -175,7 +176,9 @@ class Linker:
                 return symbol_address(symbol) & 0xFFFF_FFFF
         if entry != "_start":
             known = [n for unit in self.units for n in unit.symbols]
-            self.plain_error(f"the entry symbol `{entry}` is not defined", did_you_mean(entry, known))
+            self.plain_error(
+                f"the entry symbol `{entry}` is not defined", did_you_mean(entry, known)
+            )
         for output in self.outputs:
             if output.flags & SHF_EXECINSTR and output.size:
                 return output.address
@@ -195,10 +198,8 @@ class Linker:
                 try:
                     low = fixup.kind in (sections.PCREL_LO12_I, sections.PCREL_LO12_S)
                     value = 0 if low else resolve(fixup.value)
-                    apply(
-                        section, fixup, value,
-                        lambda fixup=fixup: self.pcrel_low(fixup.value, highs),
-                    )  # fmt: skip
+                    low_part = partial(self.pcrel_low, fixup.value, highs)
+                    apply(section, fixup, value, low_part)
                 except Unresolved as missing:
                     self.unresolved(unit, missing, fixup.place)
                 except Problem as problem:
@@ -236,14 +237,11 @@ class Linker:
             ]
             if elsewhere:
                 hint = f"`{elsewhere[0].name}` defines it: add `.globl {name}` there"
-        related = ()
-        self.reporter.add(
-            Diagnostic(
-                "error", message, where.file, where.line, start + 1 if end else 0,
-                end + 1 if end else 0, source, hint=hint, related=related,
-                chain=unit.positions.chain(place),
-            )  # fmt: skip
-        )
+        item = Diagnostic(
+            "error", message, where.file, where.line, start + 1 if end else 0,
+            end + 1 if end else 0, source, hint=hint, chain=unit.positions.chain(place),
+        )  # fmt: skip
+        self.reporter.add(item)
 
     def report(self, unit: Unit, problem: Problem, fixup: Fixup) -> None:
         """A value that does not fit its place: mark the last operand."""
@@ -349,7 +347,7 @@ class Linker:
             for section in unit.sections.values():
                 offsets = section.row_offsets
                 ends = [*offsets[1:], len(section.data)]
-                for offset, end, place_ in zip(offsets, ends, section.row_places, strict=True):
+                for offset, end, place_ in zip(offsets, ends, section.row_places, strict=False):
                     if end > offset:
                         yield unit, section, offset, end, place_
 
@@ -374,9 +372,8 @@ class Linker:
             positions = unit.positions
             file, line = positions.outermost(place_)
             depth = positions.frame(place_).depth
-            out.append(
-                Row(section.address + offset, end - offset, file, line, positions.text(place_), depth)
-            )
+            text = positions.text(place_)
+            out.append(Row(section.address + offset, end - offset, file, line, text, depth))
         return out
 
     def sources(self) -> dict[str, str]:

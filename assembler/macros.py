@@ -187,8 +187,14 @@ def _argument(text: str, at: int) -> tuple[str, int]:
         closed = end - at > 1 and text[end - 1] == '"'
         return text[at + 1 : end - closed], end
     start = at
-    while at < len(text) and text[at] not in ", \t":
-        at = skip_quoted(text, at) if text[at] == '"' else at + 1
+    depth = 0
+    # Brackets hold blanks together, but not commas.
+    while at < len(text) and text[at] != "," and (depth > 0 or text[at] not in " \t"):
+        if text[at] == '"':
+            at = skip_quoted(text, at)
+            continue
+        depth += (text[at] in "([") - (text[at] in ")]" and depth > 0)
+        at += 1
     return text[start:at], at
 
 

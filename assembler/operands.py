@@ -68,12 +68,14 @@ def _parse(text: str) -> Operand:
 def _memory(text: str, word: str) -> Operand | None:
     """``offset(register)``; None if the parentheses are part of an expression."""
     opened = word.rfind("(")
+    if opened < 0:
+        return None
     base = word[opened + 1 : -1].strip()
     number = NUMBERS.get(base)
     offset = word[:opened]
     if number is None:
         before = offset.rstrip()[-1:]
-        if opened < 0 or not before or before in "+-*/%<>=!~&|^(,":
+        if not before or before in "+-*/%<>=!~&|^(,":
             return None
         if re.search(r"%[a-z_]+$", offset.rstrip()):
             return None

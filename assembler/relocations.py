@@ -129,6 +129,7 @@ def high_part_of(
     if isinstance(base, Symbol):
         if base.state != LABEL or base.section is None:
             return None
-        base, offset = base.section, base.value + offset
+        offset += base.value
+        base = base.section
     found = highs.get((id(base), offset))
     return None if found is None else (base, found)

@@ -73,12 +73,11 @@ class Reporting:
                 statement = self.positions.text(place).split("#")[0].rstrip()
                 start, end = len(statement) - len(statement.lstrip()), len(statement)
             chain = self.positions.chain(place)
-        self.reporter.add(
-            Diagnostic(
-                severity, message, where.file, where.line, start + 1, end + 1, source,
-                chain=chain, **more,
-            )  # fmt: skip
-        )
+        item = Diagnostic(
+            severity, message, where.file, where.line, start + 1, end + 1, source,
+            chain=chain, **more,
+        )  # fmt: skip
+        self.reporter.add(item)
 
     def mark(self, place: Place, word: str) -> Place:
         """The place with columns around the first occurrence of a word."""

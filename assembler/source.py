@@ -36,8 +36,8 @@ class Files:
     """Finds and reads source, include and binary files.
 
     A name is looked for beside the including file, then in ``include_dirs``, then in the
-    current directory, where GNU as looks first.  With a ``jail`` only files inside that directory can be read by ``.include`` and ``.incbin``; links are
-    followed before the test.
+    current directory, where GNU as looks first.  With a ``jail`` only files inside that
+    directory can be read by ``.include`` and ``.incbin``; links are followed before the test.
     """
 
     def __init__(self, include_dirs: Sequence[Path], jail: Path | None, limits: Limits) -> None:

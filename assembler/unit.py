@@ -480,10 +480,10 @@ class Unit(Names):
                 return None
             if base.state == LABEL and base.section is section:
                 return base.value + addend - fixup.offset
-            if base.state == EXPRESSION and isinstance(base.bound, Rel):
-                base, addend = base.bound.base, addend + base.bound.addend
-                continue
-            return None
+            further = base.bound
+            if base.state != EXPRESSION or not isinstance(further, Rel):
+                return None
+            base, addend = further.base, addend + further.addend
         return None
 
     # -- sections ----------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """The guest kernels, in assembly: what there is, and images made from it.
 
-    manifest()["teachos"].bios        what a guest needs
-    sources("teachos")                its files, in link order
-    build("teachos").to_elf()         assembled by the project's own assembler
+manifest()["teachos"].bios        what a guest needs
+sources("teachos")                its files, in link order
+build("teachos").to_elf()         assembled by the project's own assembler
 """
 
 from __future__ import annotations

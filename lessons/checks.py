@@ -127,7 +127,9 @@ def ended_by_guest(vm: Bench, runs: list[GuestRun]) -> None:
         if run.ended:
             continue
         if run.outcome == "budget":
-            fact = f"no shutdown after {vm.lesson.insns} steps"
+            fact = f"no shutdown after {vm.steps} steps"
+        elif run.outcome == "exit" and run.rebooted:
+            fact = "the guest asked for a reboot"
         elif run.outcome == "exit":
             fact = f"the guest ended with code {run.code}"
         elif run.outcome == "idle":
@@ -136,7 +138,7 @@ def ended_by_guest(vm: Bench, runs: list[GuestRun]) -> None:
             fact = f"the guest stopped: {run.detail or run.outcome}"
         raise Fail(
             f"{fact} ({run.name})",
-            f"a shutdown call to SBI within {vm.lesson.insns} steps",
+            f"a shutdown call to SBI within {vm.steps} steps",
             where=run.program.where(int(run.machine.pc)),
             page="budget" if run.outcome == "budget" else "trap",
         )

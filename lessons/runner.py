@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from toyvm.isa.registers import RA, SP, register_number
+from toyvm.isa.registers import A0, A1, RA, SP, register_number
 from toyvm.platform import RAM_BASE
 
 from . import exits
@@ -193,8 +193,13 @@ class GuestRun:
 
     @property
     def ended(self) -> bool:
-        """Whether the guest shut its machine down without an error code."""
-        return self.outcome == "exit" and self.code == 0
+        """Whether the guest shut its machine down without an error code; a reboot is no end."""
+        return self.outcome == "exit" and self.code == 0 and not self.rebooted
+
+    @property
+    def rebooted(self) -> bool:
+        """Whether the guest asked for a reboot."""
+        return "reset" in self.detail or "reboot" in self.detail
 
     @property
     def total(self) -> int:
@@ -243,6 +248,11 @@ class Bench:
         self.boards = boards or Boards()
         self._runs: dict[str, list[Run]] = {}
         self._guests: dict[str, list[GuestRun]] = {}
+
+    @property
+    def steps(self) -> int:
+        """The budget of a virtual machine: instructions and traps together."""
+        return self.lesson.insns + self.lesson.traps
 
     @property
     def budget_spent(self) -> bool:
@@ -326,24 +336,40 @@ class Bench:
             base=RAM_BASE,
         )
         record = recorder.run()
+        _no_errors(machine)
         x = [int(value) & MASK for value in machine.x]
         return Run(case, seed, self.program, record, x, machine)
 
     def _guest(self, make: CaseMaker, seed: int, program: Program) -> GuestRun:
-        case = make(self.inputs(make, seed))
+        inputs = self.inputs(make, seed)
+        case = make(inputs)
         machine = self.boards.vm()
+        # Random bytes under and behind the program, and in all registers but those that firmware
+        # hands to a kernel (a0: hart, a1: device tree): a kernel must count on neither.
+        base = base_address(self.lesson)
+        for start, size in ((DATA[0], DATA[1] - DATA[0]), (base, PROGRAM_SPACE)):
+            machine.write_phys(start, inputs.randbytes(size))
         machine.load(program.image)
+        for number in set(range(1, 32)) - {A0, A1}:
+            machine.set_x(number, inputs.word())
         for block in case.blocks:
             machine.write_phys(block.address, block.data)
         for label, value in case.words.items():
             if label in program.symbols:
                 machine.write_phys(program.symbols[label], value.to_bytes(4, "little"))
-        stop = machine.run(self.lesson.insns + self.lesson.traps)
+        stop = machine.run(self.steps)
+        _no_errors(machine)
         console = bytes(machine.console_output[:CONSOLE_BYTES])
         return GuestRun(
             case, seed, program, stop.reason, int(stop.code or 0), str(stop.detail or ""),
             console, exits.counted(machine.ledger), machine,
         )  # fmt: skip
+
+
+def _no_errors(machine: Any) -> None:
+    """An exception in a device is a mistake of ours and must not cost a student points."""
+    if getattr(machine, "errors", 0):
+        raise RuntimeError(machine.report)
 
 
 def _all_ended(runs: list[Any]) -> list[Any]:

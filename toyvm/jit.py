@@ -66,6 +66,9 @@ def _cache_dir(numba_version: str) -> Path:
 def _import_numba() -> tuple[Any, Path]:
     import numba
 
+    # Kernels are scalar code: the vectorisers would only make the first start longer.
+    numba.config.LOOP_VECTORIZE = 0
+    numba.config.SLP_VECTORIZE = 0
     directory = _cache_dir(numba.__version__)
     try:
         directory.mkdir(parents=True, exist_ok=True)

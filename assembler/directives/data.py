@@ -51,7 +51,7 @@ def _value(unit: Unit, span: Span, index: int):
         raise
     if kind == "x":
         return value
-    if kind == "X":
+    if kind == "X" and not isinstance(value, tuple):
         if isinstance(value, Modified):
             raise Problem(
                 f"`%{value.op}` gives a part of an instruction, not a value to store",
@@ -192,7 +192,7 @@ def align_to(power: bool, width: int = 0) -> Directive:
             raise Problem(f"section `{section.name}` can only hold zeros", operand=1)
         if pattern and count % len(pattern) and not section.nobits:
             raise Problem(
-                f"the padding of {count} bytes is not a multiple of the {len(pattern)}-byte pattern",
+                f"{count} bytes of padding are no multiple of the {len(pattern)}-byte pattern",
                 operand=1,
                 hint="align to the size of the pattern first, or fill with single bytes",
             )

@@ -163,5 +163,5 @@ DIRECTIVES: dict[str, Callable[[Unit, Span], None]] = {
     ".print": show,
     ".option": option,
     ".end": end,
-    **{name: accepted for name in _ACCEPTED},
+    **dict.fromkeys(_ACCEPTED, accepted),
 }

@@ -181,7 +181,8 @@ def common(local: bool) -> Callable[[Unit, Span], None]:
         symbol.defined_at = unit.place
         symbol.type = "OBJECT"
         symbol.size = size
-        if not local and symbol.binding != LOCAL_BINDING or not local and not symbol.declared:
+        private = symbol.declared and symbol.binding == LOCAL_BINDING
+        if not local and not private:
             symbol.state, symbol.value, symbol.align = COMMON, size, align
             symbol.binding = symbol.binding or GLOBAL_BINDING
             return

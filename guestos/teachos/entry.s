@@ -1,7 +1,7 @@
 # entry.s: the kernel's start.
 # Purpose: bring up memory, traps, devices and processes in that order, then run the processes.
 # Mode: S, at SBI_KERNEL_BASE, started by the SBI firmware.  The kernel's addresses are the same
-# with and without paging.
+# with and without paging.  .bss is zero: whoever loads an ELF file sees to that.
 # Entry points: _start; kernel_stack_top and the sections' first bytes.  First of the sources.
 
     .include "platform.inc"

@@ -15,6 +15,11 @@ def rounds(inputs: Inputs) -> Case:
     return kernel(inputs, n)
 
 
+def most(inputs: Inputs) -> Case:
+    """A run of the most rounds, one more than fits in a byte."""
+    return kernel(inputs, MOST_ROUNDS)
+
+
 def few(inputs: Inputs) -> Case:
     """A run of 1 to 6 rounds."""
     return kernel(inputs, inputs.randint(1, 6))
@@ -33,13 +38,13 @@ def kernel(inputs: Inputs, n: int) -> Case:
     return Case(
         note=f"n = {n}",
         blocks=[Block("samples", address, samples)],
-        words={"rounds": n, "samples": address},
+        words={"result": inputs.word(), "rounds": n, "samples": address},
         expected=(n, letters + b"\n", sum(samples) & MASK),
     )
 
 
 LABELS = ("_start", "rounds", "samples", "result")
-ALL = (rounds, few, none)
+ALL = (rounds, most, few, none)
 
 
 def test_ends(vm: Bench) -> None:
@@ -94,7 +99,7 @@ def test_result(vm: Bench) -> None:
 
 def test_half(vm: Bench) -> None:
     checks.after(vm, test_console, test_result)
-    for make in (rounds, few):
+    for make in (rounds, most, few):
         for run, given in zip(vm.guests(make), vm.guests(make, given=True), strict=True):
             checks.fewer_exits(vm, run, given, 2)
 

@@ -21,7 +21,23 @@ CSRS = (
     "pmpaddr0 pmpaddr15 mcountinhibit menvcfg senvcfg mhpmcounter3 hpmcounter31 mhpmevent3 tselect "
     "tdata1 0x300 0 4095 0xc00"
 ).split()
-FENCES = ["i", "o", "r", "w", "io", "ir", "iw", "or", "ow", "rw", "ior", "iow", "irw", "orw", "iorw"]
+FENCES = [
+    "i",
+    "o",
+    "r",
+    "w",
+    "io",
+    "ir",
+    "iw",
+    "or",
+    "ow",
+    "rw",
+    "ior",
+    "iow",
+    "irw",
+    "orw",
+    "iorw",
+]
 IMMEDIATES = ["0", "1", "-1", "2047", "-2048", "0x7ff", "0xffffffff", "0xfffff800", "017", "0b101",
               "'a'", "1+2*3", "~0", "-(4+4)", "(8)", "1<<10", "K", "K+1", "-K"]  # fmt: skip
 UPPER = ["0", "1", "0xfffff", "0x80000", "1048575", "K", "%hi(data)", "%hi(data+0x800)",
@@ -33,9 +49,7 @@ _LOADS = "lb lh lw lbu lhu".split()
 _STORES = "sb sh sw".split()
 _BRANCHES = "beq bne blt bge bltu bgeu bgt ble bgtu bleu".split()
 _BRANCHES_ZERO = "beqz bnez blez bgez bltz bgtz".split()
-_AMO = [
-    f"amo{n}.w" for n in ("swap", "add", "xor", "and", "or", "min", "max", "minu", "maxu")
-]
+_AMO = [f"amo{n}.w" for n in ("swap", "add", "xor", "and", "or", "min", "max", "minu", "maxu")]
 _ORDERS = ("", ".aq", ".rl", ".aqrl")
 
 TEMPLATES: list[str] = [

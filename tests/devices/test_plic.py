@@ -220,3 +220,36 @@ def test_reset_forgets_settings_and_keeps_levels():
     board.priority(3, 1)
     board.enable(0, 0, 8)
     assert board.outputs[0]
+
+
+@pytest.mark.parametrize("context", range(CONTEXTS))
+def test_each_context_has_its_own_threshold(context):
+    board = Board()
+    board.priority(96, 5)
+    board.enable(context, 3, 1)
+    board.plic.line(96)(True)
+    for threshold in range(8):
+        board.threshold(context, threshold)
+        assert board.plic.read(0x20_0000 + 0x1000 * context, 4) == threshold
+        assert board.outputs == [n == context and threshold < 5 for n in range(CONTEXTS)]
+    # A claim is not masked by the threshold.
+    assert board.claim(context) == 96
+    board.threshold(context, 0)
+    assert board.outputs[context] is False
+    board.complete((context + 1) % CONTEXTS, 96)  # not enabled there: ignored
+    assert board.outputs[context] is False
+    board.complete(context, 96)
+    assert board.outputs[context] is True
+
+
+def test_contexts_and_values_that_do_not_exist():
+    board = Board()
+    board.threshold(CONTEXTS, 3)
+    board.enable(CONTEXTS, 0, 0xFF)
+    board.complete(CONTEXTS, 1)
+    assert board.plic.write(0x2000, 4, (1 << 40) | 4)
+    assert board.plic.read(0x2000, 4) == 4
+    assert board.plic.read(0x2004, 4) == 0
+    assert board.plic.write(0x2000 + 4 * 31, 4, 0xFFFF_FFFF)
+    assert board.plic.read(0x2000 + 4 * 31, 4) == 0
+    assert board.plic.read(0x2080, 4) == 0

@@ -171,6 +171,25 @@ def test_discard_and_write_zeroes(legacy, kind, sector, count, flags, discard, z
 
 
 @LAYOUTS
+@pytest.mark.parametrize(("kind", "bit"), [(DISCARD, 13), (ZEROES, 14)])
+def test_zeroing_types_have_a_feature_each(legacy, kind, bit):
+    whole = struct.pack("<QII", 1, SECTORS - 1, 0)
+    block = BlockSlot(legacy, accept=1 << bit)
+    assert block.driver.submit(kind, 0, whole)[1] == OK
+    assert block.device.stats.sectors_written == SECTORS - 1
+    assert block.disk.read(0, SECTORS) == bytes(512 * SECTORS)  # sector 0 holds zeros anyway
+    other = BlockSlot(legacy, accept=ZERO_FEATURES & ~(1 << bit))
+    assert other.driver.submit(kind, 0, whole)[1] == UNSUPP
+    assert other.disk.read(0, SECTORS) == disk_content()
+
+
+def test_the_longest_range_is_the_announced_one():
+    block = BlockSlot(False, accept=ZERO_FEATURES, disk=MemoryDisk(16 << 20))
+    assert block.driver.submit(ZEROES, 0, struct.pack("<QII", 5, 16384, 0))[1] == OK
+    assert block.driver.submit(ZEROES, 0, struct.pack("<QII", 5, 16385, 0))[1] == IOERR
+
+
+@LAYOUTS
 def test_zeroing_needs_its_feature_and_one_whole_range(legacy):
     block = BlockSlot(legacy)
     assert block.driver.submit(ZEROES, 0, struct.pack("<QII", 0, 1, 0))[1] == UNSUPP

@@ -29,6 +29,7 @@ def test_transmit(legacy, size):
     assert [used.length for used in net.tx.collect()] == [0]
     stats = net.device.stats
     assert (stats.frames_out, stats.bytes_out, stats.errors) == (1, size, 0)
+    assert (stats.requests, stats.kicks) == (1, 1)
 
 
 @LAYOUTS
@@ -129,7 +130,8 @@ def test_a_buffer_that_is_too_small_loses_the_frame_not_itself(legacy):
     (head,) = net.give_buffers(1, length=100)
     net.device.receive(frame(200))
     assert net.rx.used_index() == 0
-    assert net.device.stats.drops == 1
+    stats = net.device.stats
+    assert (stats.drops, stats.errors, stats.requests) == (1, 1, 0)
     net.device.receive(frame(60))
     assert [used.head for used in net.rx.collect()] == [head]
 
@@ -201,3 +203,26 @@ def test_a_broken_receive_queue_is_found_when_a_frame_comes(legacy):
 def test_an_address_has_six_bytes():
     with pytest.raises(ValueError, match="expected 6"):
         VirtioNet(b"\0" * 5, lambda frame: None)
+
+
+def test_the_counters_have_names_for_reports():
+    net = NetSlot(False)
+    net.transmit(frame())
+    counters = net.device.stats.as_dict()
+    assert {name: value for name, value in counters.items() if value} == {
+        "kicks": 1,
+        "requests": 1,
+        "frames_out": 1,
+        "bytes_out": 60,
+    }
+
+
+def test_a_full_queue_of_frames_is_sent_at_once():
+    net = NetSlot(False, size=4)
+    net.machine.write(net.TX_AT, bytes(net.header) + frame())
+    heads = [net.tx.chain([(net.TX_AT, net.header + 60, False)]) for _ in range(4)]
+    net.tx.offer(*heads)
+    net.tx.notify()
+    assert len(net.sent) == 4
+    net.slot.poll()
+    assert [used.head for used in net.tx.collect()] == heads

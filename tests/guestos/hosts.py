@@ -105,9 +105,7 @@ class QemuHost:
         theirs = free_port(socket.SOCK_DGRAM)
         self._peer = ("127.0.0.1", theirs)
         net = f"socket,id=n0,udp=127.0.0.1:{ours},localaddr=127.0.0.1:{theirs}"
-        self._qemu = Qemu(
-            Board(kernel, bios=bios, disk=disk, net=net, modern=virtio == "modern")
-        )
+        self._qemu = Qemu(Board(kernel, bios=bios, disk=disk, net=net, modern=virtio == "modern"))
 
     def send(self, frame: bytes) -> None:
         self._socket.sendto(frame, self._peer)

@@ -132,6 +132,8 @@ def test_silence_for_what_is_broken_or_not_for_it(start: Start, disk: Path) -> N
     frame = host.receive()
     assert frame is not None
     assert parse_ip(frame).payload == icmp(ECHO_REPLY, 0xBEEF, 9, b"still there")
+    good_night(host)
+    assert host.finish()[1] == 0
     assert record(disk)[1] == 1
 
 

@@ -148,7 +148,6 @@ def test_reset_forgets_the_progress():
     assert re.search(r"^next +01_first_instruction +First instruction +0/12$", text, re.M)
 
 
-
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"lessons": 3}', '{"lessons": {"a": {}}}'])
 def test_a_damaged_progress_file_is_put_aside(text, capsys):
     said(cli_api.learn, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,15 @@ def test_a_solution_names_the_next_lesson(tmp_path):
     text = report.text(result, find("02_memory_loops"))
     assert "12 of 12 points: the lesson is done" in text
     assert "next      toyvm check 02_memory_loops" in text
+
+
+def test_a_hidden_check_gives_no_details(tmp_path):
+    checks = tuple(replace(check, visible=False) for check in FIRST.checks)
+    result = graded(tmp_path, ".globl start\nstart: ebreak\n", replace(FIRST, checks=checks))
+    text = report.text(result) + report.json_text(result)
+    assert "a hidden check: no details" in text
+    assert "a0 + a1" not in text.replace("a2 = a0 + a1", "")
+    assert "0x" not in text
 
 
 def test_an_error_of_the_grader_is_not_the_student_s(tmp_path):

@@ -108,6 +108,14 @@ def test_malformed_frames_are_dropped_at_the_sender(bad):
     assert lab.switch.table == {}
 
 
+@pytest.mark.parametrize("size", [14, 1518])
+def test_the_shortest_and_the_longest_frame_pass(size):
+    lab = Lab(2)
+    lab.ports[0].send(frame(B, A, bytes(size - 14)))
+    lab.switch.deliver()
+    assert [len(data) for data in lab.got[1]] == [size]
+
+
 def test_counters():
     lab = Lab(2)
     lab.ports[0].send(frame(B, A))

@@ -183,3 +183,83 @@ def user_program(seed: int, length: int = 60) -> Program:
     image = code.build(length).image()
     image = image.ljust(WINDOW - RAM_BASE, b"\0") + code.rng.randbytes(WINDOW_SIZE)
     return Program(f"user {seed}", image, steps=60 + 3 * length)
+
+
+CHAOS_BODY = RAM_BASE + 0x1000
+CHAOS_WORDS = 0x1000  # 16 KiB of code
+_CHAOS_FORBIDDEN = (0x105, 0x180, 0x305, 0x3A0, 0x3A1, 0x3A2, 0x3A3)
+
+
+def _chaos_word(rng: random.Random, valid: tuple[int, ...]) -> int:
+    """A real instruction, one with bits flipped, or noise."""
+    kind = rng.randrange(10)
+    if kind < 7:
+        # Keep opcode and functions, change registers and the upper immediate.
+        word = rng.choice(valid)
+        if word & 0x7F in (0x37, 0x17, 0x6F, 0x67, 0x13, 0x03):
+            mask = 0xFFF0_0F80 | 0x000F_8000
+        elif word & 0x7F in (0x23, 0x63):
+            mask = 0xFFFF_8F80
+        else:
+            mask = 0x01FF_8F80
+        if word & 0x7F == 0x73:
+            mask = 0x000F_8F80 if word >> 12 & 3 else 0
+        return word & ~mask | rng.getrandbits(32) & mask
+    if kind < 9:
+        return rng.choice(valid) ^ (1 << rng.randrange(32)) ^ (1 << rng.randrange(32))
+    return rng.getrandbits(32) | 3
+
+
+def chaos_program(seed: int) -> Program:
+    """Random words as code, in M-mode with everything reachable.
+
+    The handler skips what traps and starts somewhere else when a fetch fails.
+    Words that write satp, the trap vectors or the PMP are left out, and so are
+    returns and wfi: nothing is protected, not even the handler.
+    """
+    rng = random.Random(f"chaos {seed}")
+    a = Asm(RAM_BASE)
+    a.la(5, "handler")
+    a.csrw(0x305, 5)
+    a.addi(5, 0, -1)
+    a.csrw(0x3B0, 5)
+    a.addi(5, 0, 0x1F)
+    a.csrw(0x3A0, 5)
+    for i in range(1, 32):
+        a.li(
+            i, rng.choice((value(rng), WINDOW_MIDDLE, CHAOS_BODY + 4 * rng.randrange(CHAOS_WORDS)))
+        )
+    a.li(1, CHAOS_BODY)
+    a.jalr(0, 1, 0)
+    a.label("handler")
+    a.csrrw(31, 0x340, 31)
+    a.csrr(31, 0x342)
+    a.addi(31, 31, -2)
+    a.sltiu(31, 31, 0x7FE)
+    a.beq(31, 0, "restart")
+    a.csrr(31, 0x341)
+    a.addi(31, 31, 4)
+    a.csrw(0x341, 31)
+    a.csrrw(31, 0x340, 31)
+    a.mret()
+    a.label("restart")
+    a.csrr(30, 0xB00)
+    a.slli(30, 30, 20)
+    a.srli(30, 30, 18)
+    a.li(31, CHAOS_BODY)
+    a.add(31, 31, 30)
+    a.csrw(0x341, 31)
+    a.li(31, 0x1800)
+    a.csrrs(0, 0x300, 31)
+    a.mret()
+    code = a.image().ljust(CHAOS_BODY - RAM_BASE, b"\0")
+    valid = tuple(word for seed in range(4) for word in UserCode(seed).build(60).words())
+    words = []
+    while len(words) < CHAOS_WORDS:
+        word = _chaos_word(rng, valid)
+        system = word & 0x7F == 0x73
+        if system and (word >> 20 in _CHAOS_FORBIDDEN or not word >> 12 & 3):
+            continue
+        words.append(word)
+    body = b"".join(word.to_bytes(4, "little") for word in words)
+    return Program(f"chaos {seed}", code + body, steps=6000)

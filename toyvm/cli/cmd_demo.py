@@ -22,8 +22,8 @@ What to try next:
   toyvm up labs/demo.toml           this lab from its file: change it
   toyvm learn                       lessons that grade themselves
 """
-#: Steps a second on a live view: slow enough to watch, about a hundredth of nominal speed.
-WATCHABLE = 1_500_000
+#: Steps a second on a live view: slow enough to watch, some seconds for the whole demo.
+WATCHABLE = 250_000
 
 
 def register(app: typer.Typer) -> None:

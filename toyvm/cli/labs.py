@@ -149,14 +149,13 @@ def _loop(
     while True:
         most = None
         if limit:
-            most = limit - max((g.vm.steps for g in running.guests), default=0)
+            most = limit - _progress(running)
             if most <= 0:
                 return "budget"
         if options.pace:
-            tick = max(1, options.pace // 20)
-            most = tick if most is None else min(most, tick)
+            most = 1  # one round of slices, the least there is
         steps = pacer.next(most)
-        began = time.monotonic()
+        began, before = time.monotonic(), _progress(running)
         idle = running.turn(steps)
         pacer.done(steps)
         clock = max((mtime_of(guest.vm) for guest in running.guests), default=0)
@@ -168,7 +167,13 @@ def _loop(
         if idle:
             return "idle"
         if options.pace:
-            time.sleep(max(0.0, steps / options.pace - (time.monotonic() - began)))
+            nominal = (_progress(running) - before) / options.pace
+            time.sleep(max(0.0, nominal - (time.monotonic() - began)))
+
+
+def _progress(running: RunningLab) -> int:
+    """Steps of the guest that is furthest."""
+    return max((guest.vm.steps for guest in running.guests), default=0)
 
 
 def run_lab(lab: Lab, options: LabOptions) -> int:

@@ -95,6 +95,7 @@ class RunningLab:
         self.guests = guests
         self.switches = switches
         self.hypervisor: Any = None
+        self._told: set[str] = set()
 
     def guest(self, name: str) -> LabGuest:
         """The guest called `name`."""
@@ -121,18 +122,29 @@ class RunningLab:
         return not alive and bool(self.running) and not self._remote()
 
     def run(self, steps: int) -> tuple[str, Any] | None:
-        """As `turn`, for a debugger: the guest that ended or reached a breakpoint, and why."""
-        for _ in range(max(1, steps // self.hypervisor.slice_steps)):
-            before = self.running
+        """As `turn`, for a debugger: the guest that ended or reached a breakpoint, and why.
+
+        Every guest's end is told once, also when several end in one round.
+        """
+        rounds = max(1, steps // self.hypervisor.slice_steps)
+        for _ in range(rounds):
+            ended = self._untold()
+            if ended is not None:
+                return ended
             alive = self.hypervisor.round()
             self._note_ends()
-            for guest in before:
-                if guest.stop is not None:
-                    return guest.name, guest.stop
+            for guest in self.running:
                 if guest.vm.breakpoints and guest.vm.pc in guest.vm.breakpoints:
                     return guest.name, Halt("breakpoint")
             if not alive:
-                return (before[0].name, Halt("idle")) if before else None
+                return self._untold() or (self.guests[0].name, Halt("idle"))
+        return self._untold()
+
+    def _untold(self) -> tuple[str, Any] | None:
+        for guest in self.guests:
+            if guest.stop is not None and guest.name not in self._told:
+                self._told.add(guest.name)
+                return guest.name, guest.stop
         return None
 
     def _note_ends(self) -> None:

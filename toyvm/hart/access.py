@@ -37,7 +37,7 @@ def _fault(p, status, access, va):
 @kernel
 def watched(p, va, width, access):
     """Does the access touch a watchpoint of its kind?"""
-    for i in range(min(p[s.WATCHES], 16)):
+    for i in range(p[s.WATCHES] & 31):
         field = s.WATCH + 3 * i
         if va + width > p[field] and va <= p[field + 1] and p[field + 2] & access:
             return True
@@ -194,7 +194,9 @@ def store(core, va, width, value):
         if offset < 0:
             if p[s.VALUE] == MMIO:
                 shift = 8 * width
-                return _mmio(p, width, np.int64(1), value & ((np.int64(1) << shift) - 1), rd_none())
+                return _mmio(
+                    p, width, np.int64(1), value & ((np.int64(1) << shift) - 1), np.int64(ops.SINK)
+                )
             return p[s.VALUE]
         _enter(core, va, offset, access)
         if width == 4:
@@ -206,12 +208,6 @@ def store(core, va, width, value):
         decode.invalidate(core.dec, core.slots, offset, width)
     _note_watch(p, va, width, access)
     return np.int64(OK)
-
-
-@kernel
-def rd_none():
-    """The register number that takes no result."""
-    return np.int64(ops.SINK)
 
 
 @kernel
@@ -237,8 +233,8 @@ def _amo_result(op, old, operand):
     if op == ops.AMOMAX_W:
         return old if _signed(old) > _signed(operand) else operand
     if op == ops.AMOMINU_W:
-        return min(old, operand)
-    return max(old, operand)
+        return old if old < operand else operand
+    return old if old > operand else operand
 
 
 @kernel

@@ -41,13 +41,7 @@ STEPS_PER_TICK: Final = platform.STEPS_PER_TICK
 @kernel
 def time_now(p):
     """mtime in ticks."""
-    return (p[s.STEPS] + p[s.IDLE]) // s_ticks() + p[s.TIME_OFFSET]
-
-
-@kernel
-def s_ticks():
-    """Steps of one tick of mtime."""
-    return STEPS_PER_TICK
+    return (p[s.STEPS] + p[s.IDLE]) // STEPS_PER_TICK + p[s.TIME_OFFSET]
 
 
 @kernel
@@ -61,7 +55,7 @@ def deadline_step(p):
         nearest = p[s.STIMECMP]
     if nearest >= s.NEVER >> 8:
         return s.NEVER
-    return (nearest - p[s.TIME_OFFSET]) * s_ticks() - p[s.IDLE]
+    return (nearest - p[s.TIME_OFFSET]) * STEPS_PER_TICK - p[s.IDLE]
 
 
 @kernel

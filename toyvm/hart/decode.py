@@ -168,7 +168,7 @@ def decode_entry(p, dec, ram, entry, pc):
         # The pair is looked at again when it runs: the next entry may be a stop by then.
         second = decode_word(load32(ram, (page << 12) + (index << 2) + 4), index + 1)
         packed = (packed & ~np.int64(63)) | fuse(packed, second)
-    for i in range(min(p[s.BREAKPOINTS], 32)):
+    for i in range(p[s.BREAKPOINTS] & 63):
         # The page may be entered through another address: the debugger steps over a stop
         # that is not its own.
         if (p[s.BREAK + i] ^ pc) & 0xFFF == 0:

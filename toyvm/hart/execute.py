@@ -25,8 +25,10 @@ def _divide(a, b):
     """DIV: truncates, -1 for b = 0 (Unprivileged 20191213 §7.2); a and b in int32 range."""
     if b == 0:
         return np.int64(-1)
-    q = abs(a) // abs(b)
-    return -q if (a < 0) != (b < 0) else q
+    dividend = -a if a < 0 else a
+    divisor = -b if b < 0 else b
+    quotient = dividend // divisor
+    return -quotient if (a < 0) != (b < 0) else quotient
 
 
 @kernel
@@ -34,8 +36,9 @@ def _remainder(a, b):
     """REM: the sign of the dividend, a for b = 0; a and b in int32 range."""
     if b == 0:
         return a
-    r = abs(a) % abs(b)
-    return -r if a < 0 else r
+    dividend = -a if a < 0 else a
+    remainder = dividend % (-b if b < 0 else b)
+    return -remainder if a < 0 else remainder
 
 
 @kernel
@@ -110,7 +113,9 @@ def execute(core, end):
         steps = p[s.STEPS]
         hard = end
         if p[s.DELIVER] != 0:
-            hard = min(end, csrfile.deadline_step(p))
+            hard = csrfile.deadline_step(p)
+            if hard > end:
+                hard = end
         pc = p[s.PC]
         word = (pc >> 2) & (events.PAGE_WORDS - 1)
         ip = base + word

@@ -65,7 +65,7 @@ def pmp_allows(p, pa, access, mode):
     if count == 0:
         return True
     page = pa >> 12
-    for entry in range(min(count, sv32.PMP_ENTRIES)):
+    for entry in range(count & 31):
         first, end = _pmp_range(p, entry)
         if first <= page < end:
             config = p[s.PMPCFG + entry]

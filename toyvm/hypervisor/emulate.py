@@ -47,12 +47,11 @@ def emulate(h, g, c, word):
         return np.int64(ledger.SBI), effects
     if effects & s.EFFECT_FENCE:
         if v[s.FENCE_VA] < 0:
-            shadow.drop_roots(h, c, False)
-            v[s.SUPERPAGES] = 0
+            shadow.drop_translated(h, g, c)
         else:
             shadow.drop_address(h, g, c, v[s.FENCE_VA])
     if effects & s.EFFECT_PMP:
-        shadow.drop_roots(h, c, True)
+        shadow.drop_all(h, c)
     # EFFECT_TRANSLATION: the next entry points at the root of the new context.
     # EFFECT_INTERRUPT: the next entry injects what has become deliverable.
     return cause_of(word), effects

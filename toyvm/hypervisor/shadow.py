@@ -92,12 +92,21 @@ def _drop_root(c, ram, root):
 
 
 @kernel
-def drop_roots(h, c, identity):
-    """Forget shadow tables: those of guest page tables, with `identity` all of them."""
+def drop_all(h, c):
+    """Forget every shadow table (PMP has changed, or the reserve is empty)."""
     for root in range(ROOTS):
-        tag = c[TAGS + root]
-        if tag != 0 and (identity or tag & tlb.TRANSLATED):
+        if c[TAGS + root] != 0:
             _drop_root(c, h.ram, root)
+    tlb.flush_translations(h.p, h.tlb)
+
+
+@kernel
+def drop_translated(h, g, c):
+    """Forget the shadows of guest page tables; those of identity translation stay."""
+    for root in range(ROOTS):
+        if c[TAGS + root] & tlb.TRANSLATED:
+            _drop_root(c, h.ram, root)
+    g.p[s.SUPERPAGES] = 0
     tlb.flush_translations(h.p, h.tlb)
 
 
@@ -105,8 +114,7 @@ def drop_roots(h, c, identity):
 def drop_address(h, g, c, va):
     """sfence.vma of one address: its entry in every root, all of them if megapages were seen."""
     if g.p[s.SUPERPAGES]:
-        drop_roots(h, c, False)
-        g.p[s.SUPERPAGES] = 0
+        drop_translated(h, g, c)
         return
     for root in range(ROOTS):
         if c[TAGS + root] & tlb.TRANSLATED:
@@ -152,7 +160,7 @@ def point(h, g, c):
         tlb.flush_translations(h.p, h.tlb)
     frame = _take_frame(c, h.ram)
     if frame < 0:
-        drop_roots(h, c, True)
+        drop_all(h, c)
         frame = _take_frame(c, h.ram)
     c[TAGS + root] = tag
     c[TABLES + root] = frame
@@ -185,7 +193,7 @@ def fill(h, g, c, va, access):
         frame = _take_frame(c, h.ram)
         if frame < 0:
             # Start again with empty tables: the access exits once more and then fits.
-            drop_roots(h, c, True)
+            drop_all(h, c)
             return np.int64(FILLED)
         pte = (frame + _RAM_PAGE) << sv32.PTE_PPN_SHIFT | sv32.PTE_V
         store32(h.ram, pointer, pte)

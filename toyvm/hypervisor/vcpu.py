@@ -127,7 +127,8 @@ def run(h, g, c, end):
                 return np.int64(EXIT_TRACE)
             continue
         shadow.point(h, g, c)
-        code = _enter(h, g, min(end, csrfile.deadline_step(v)))
+        deadline = csrfile.deadline_step(v)
+        code = _enter(h, g, deadline if deadline < end else end)
         if code == events.EXIT_BUDGET:
             continue
         if code != events.EXIT_TRAP:

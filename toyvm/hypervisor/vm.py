@@ -99,7 +99,7 @@ class Vm(Computer):
         return program
 
     def _drop_shadow(self) -> None:
-        shadow.drop_roots(self.hart.core, self.control, True)
+        shadow.drop_all(self.hart.core, self.control)
 
     def _execute(self, end: int) -> int:
         if self._trace is None:

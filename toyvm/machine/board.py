@@ -158,3 +158,10 @@ class Board:
             poll = getattr(net, "poll", None)
             if poll:
                 poll()
+        self.rtc.poll()
+        self.work()
+
+    def work(self) -> None:
+        """Go on with virtio requests that a notification left over: its work is bounded."""
+        for transport in self.transports:
+            transport.poll()

@@ -211,6 +211,7 @@ class Computer:
         self.board.poll()
         while self._stop is None:
             if self.waiting:
+                self.board.work()
                 if not self.hart_pending():
                     slept = self._sleep(idle)
                     if slept < 0:

@@ -7,7 +7,7 @@
 
 .equ PINGS, 4
 .equ PEER, 10 | 0 << 8 | 0 << 16 | 2 << 24       # 10.0.0.2, as in memory
-.equ TIMEOUT, TIMEBASE_HZ / 2
+.equ TIMEOUT, TIMEBASE_HZ                 # one second
 
     .section .rodata
     .globl ping_start

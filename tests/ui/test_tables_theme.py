@@ -1,0 +1,80 @@
+"""Tables and the decision about colour."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from toyvm.ui.tables import Table, grouped, print_table, size_text
+from toyvm.ui.theme import Painter, colour_wanted, live_wanted
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def test_colour_only_on_a_willing_terminal(monkeypatch):
+    assert colour_wanted(Tty())
+    assert live_wanted(Tty())
+    assert not colour_wanted(io.StringIO())
+    assert not live_wanted(io.StringIO())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not colour_wanted(Tty())
+    monkeypatch.setenv("NO_COLOR", "")
+    assert colour_wanted(Tty())
+    monkeypatch.setenv("TERM", "dumb")
+    assert not colour_wanted(Tty())
+    assert not live_wanted(Tty())
+
+
+def test_a_closed_stream_is_no_terminal():
+    stream = Tty()
+    stream.close()
+    assert not colour_wanted(io.StringIO())
+    assert not colour_wanted(None)
+
+
+def test_painter():
+    assert Painter(False).paint("pc", "=>") == "=>"
+    assert Painter(True).paint("pc", "=>") == "\x1b[1;32m=>\x1b[0m"
+    with pytest.raises(KeyError):
+        Painter(False).paint("no such style", "x")
+
+
+def test_plain_tables_are_aligned():
+    table = Table(("name", "count"), right=("count",))
+    table.add("a", 5)
+    table.add("longer", None)
+    assert table.plain() == "name    count\na           5\nlonger      -\n"
+    out = io.StringIO()
+    print_table(table, out)
+    assert out.getvalue() == table.plain()
+
+
+def test_a_row_of_the_wrong_length_is_refused():
+    with pytest.raises(ValueError, match="1 cells for 2 headings"):
+        Table(("a", "b")).add("only one")
+
+
+def test_a_terminal_gets_the_same_cells():
+    table = Table(("name",), title="T")
+    table.add("[bold]not markup[/bold]")
+    out = Tty()
+    print_table(table, out)
+    assert "[bold]not markup[/bold]" in out.getvalue()
+
+
+def test_numbers_and_sizes():
+    assert grouped(1234567) == "1,234,567"
+    assert grouped(None) == "-"
+    assert size_text(128 << 20) == "128M"
+    assert size_text(64 << 10) == "64K"
+    assert size_text(1000) == "1000 bytes"
