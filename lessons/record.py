@@ -178,6 +178,17 @@ class Recorder:
         values = x.tolist() if hasattr(x, "tolist") else x
         return [value & MASK for value in values]
 
+    def _inputs(self, insn: Decoded | None) -> dict[int, int]:
+        """The registers that are needed when the instruction has changed them."""
+        if insn is None:
+            return {}
+        if insn.op in JUMPS:
+            return dict(enumerate(self._registers()))
+        if insn.op in LOADS or insn.op in STORES or insn.insn.fmt == "AMO":
+            x = self.hart.x
+            return {number: int(x[number]) & MASK for number in (insn.rs1, insn.rs2, SP)}
+        return {}
+
     def run(self) -> Record:
         """Step to the end of the run."""
         record, hart = self.record, self.hart
@@ -209,7 +220,7 @@ class Recorder:
         record.visits[pc] += 1
         found = self._decode(pc)
         insn, used = found or (None, ())
-        x = self._registers()
+        x = self._inputs(insn)
         if insn is not None and (
             self._breaks_contract(pc, insn, x) or self._uses_unknown(pc, used)
         ):
@@ -238,7 +249,7 @@ class Recorder:
                 return True
         return False
 
-    def _breaks_contract(self, pc: int, insn: Decoded, x: list[int]) -> bool:
+    def _breaks_contract(self, pc: int, insn: Decoded, x: dict[int, int]) -> bool:
         if insn.op not in JUMPS:
             return False
         if _is_call(insn):
@@ -269,7 +280,7 @@ class Recorder:
 
     # -- after the instruction --------------------------------------------------------------------
 
-    def _note(self, pc: int, insn: Decoded, x: list[int]) -> None:
+    def _note(self, pc: int, insn: Decoded, x: dict[int, int]) -> None:
         op, rd = insn.op, insn.rd
         writes = "rd" in insn.insn.fields and op not in (Op.FENCE, Op.FENCE_I)
         if op in LOADS:
@@ -292,7 +303,7 @@ class Recorder:
         if op in JUMPS:
             self._jump(pc, insn, x)
 
-    def _load(self, pc: int, insn: Decoded, x: list[int]) -> None:
+    def _load(self, pc: int, insn: Decoded, x: dict[int, int]) -> None:
         width = LOADS[insn.op][0]
         address = (x[insn.rs1] + insn.imm) & MASK
         value = self._value(address, width)
@@ -305,7 +316,13 @@ class Recorder:
             self.unknown[insn.rd] = self.spilled.get(address, Unknown("memory", pc))
 
     def _store(
-        self, pc: int, insn: Decoded, x: list[int], width: int, value: int, unknown: Unknown | None
+        self,
+        pc: int,
+        insn: Decoded,
+        x: dict[int, int],
+        width: int,
+        value: int,
+        unknown: Unknown | None,
     ) -> None:
         address = (x[insn.rs1] + insn.imm) & MASK
         value &= (1 << 8 * width) - 1
@@ -321,7 +338,7 @@ class Recorder:
         for near in range(address - 3, address + width):
             self.cache.pop(near, None)
 
-    def _amo(self, pc: int, insn: Decoded, x: list[int]) -> None:
+    def _amo(self, pc: int, insn: Decoded, x: dict[int, int]) -> None:
         address = x[insn.rs1]
         after = self._value(address, 4)
         done = insn.op is not Op.SC_W or int(self.hart.x[insn.rd]) == 0
@@ -331,7 +348,7 @@ class Recorder:
             self._store(pc, insn, x, 4, after, None)
         self.unknown[insn.rd] = None
 
-    def _jump(self, pc: int, insn: Decoded, x: list[int]) -> None:
+    def _jump(self, pc: int, insn: Decoded, x: dict[int, int]) -> None:
         record, frame = self.record, self.frames[-1]
         target = int(self.hart.pc)
         if _is_call(insn):

@@ -24,7 +24,7 @@ RAM = 1 << 20
 """Bytes of RAM of the machine that a submission runs on."""
 PROGRAM_SPACE = 0x4_0000
 """Bytes from the first address of a submission on that it may take."""
-VM_RAM = 8 << 20
+VM_RAM = 5 << 20
 """Bytes of RAM of the virtual machine of a guest kernel."""
 DATA = (RAM_BASE + 0x4_0000, RAM_BASE + 0xB_0000)
 STACK_LOW = DATA[1]

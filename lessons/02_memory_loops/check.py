@@ -3,7 +3,7 @@
 from lessons import checks
 from lessons.runner import Bench, Block, Case, Inputs, Run
 
-MOST_ELEMENTS = 200
+MOST_ELEMENTS = 100
 LOWEST_OF_NONE = 0x7FFFFFFF
 FOR_EACH, ONCE = 8, 16
 """Instructions for each element, and once for each call."""

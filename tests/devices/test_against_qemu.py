@@ -133,7 +133,6 @@ def test_finisher_reads_as_zero(board):
 
 @LAYOUTS
 def test_empty_slots(tmp_path, legacy):
-    """Legacy layout only on QEMU: its empty slots look the same in both but for the version."""
     with QTest(tmp_path, *([] if legacy else MODERN)) as board:
         slot = VirtioMmio(None, None, lambda level: None, legacy)  # type: ignore[arg-type]
         for offset in range(0, 0x200, 4):

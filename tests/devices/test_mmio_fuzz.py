@@ -1,7 +1,6 @@
 """Any access to any device: a defined value or an access fault, and never an exception.
 
-The short slice of a longer campaign: raise the number with --hypothesis-profile or the environment
-variable TOYVM_FUZZ (a factor).
+The environment variable TOYVM_FUZZ (a factor) makes a longer campaign of it.
 """
 
 from __future__ import annotations

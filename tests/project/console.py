@@ -4,6 +4,10 @@ A line ``$ command`` is a command, ``> more`` lines after it continue it, and wh
 output, stdout and stderr together.  In the output ``...`` stands for any characters of a line, and
 for any number of lines where it is alone on one.  A command must end with 0 unless the next one is
 ``$ echo $?``, whose output is then the expected exit code.
+
+    python -m tests.project.console docs/guests.md
+
+runs the commands of a page and puts in what they print now, where the page shows something else.
 """
 
 from __future__ import annotations
@@ -11,8 +15,10 @@ from __future__ import annotations
 import os
 import re
 import stat
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +28,8 @@ ANYTHING = "..."
 SECONDS = 120.0
 #: The first run on a computer says this, later ones do not.
 _ONCE = re.compile(r"^toyvm: compiling the machine.*\n", re.MULTILINE)
+#: What commands of the pages read from the folder they are run in.
+READ = ("labs", "lessons", "guestos", "Makefile", "pyproject.toml")
 #: Commands that set up environments: what runs here in their stead.
 STANDS_FOR = {"make demo": "toyvm demo"}
 
@@ -117,31 +125,70 @@ class Shell:
             "COLUMNS": "100",
         }
 
+    @classmethod
+    def with_copies(cls, place: Path) -> Shell:
+        """In a copy of what the commands need, so that they leave nothing in the checkout."""
+        folder = place / "toyvm"
+        folder.mkdir()
+        for part in READ:
+            source = ROOT / part
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("*.pyc", "*.py")
+                shutil.copytree(source, folder / part, ignore=ignored)
+            else:
+                shutil.copy(source, folder / part)
+        return cls(folder, place / "home")
+
+    def run(self, text: str) -> tuple[int, str]:
+        """Exit code and output of a command line; TimeoutExpired after SECONDS."""
+        done = subprocess.run(
+            ["bash", "-c", text],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=SECONDS,
+            check=False,
+        )
+        return done.returncode, done.stdout.decode("utf-8", "replace")
+
     def problem(self, command: Command) -> str | None:
         """Run one command; None if it ended and printed as its page says."""
-        text = STANDS_FOR.get(command.text, command.text)
+        text, wanted = STANDS_FOR.get(command.text, command.text), command.output
         if text.startswith("make "):
             # The target must exist; running it would start these tests again.
             text, wanted = f"make -n {text[5:]}", ANYTHING
-        else:
-            wanted = command.output
         try:
-            done = subprocess.run(
-                ["bash", "-c", text],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=SECONDS,
-                check=False,
-            )
+            code, printed = self.run(text)
         except subprocess.TimeoutExpired:
             return f"{command.place}\nno end within {SECONDS:.0f} seconds"
-        printed = done.stdout.decode("utf-8", "replace")
-        if done.returncode != command.code:
-            return (
-                f"{command.place}\nended with {done.returncode}, expected {command.code}\n{printed}"
-            )
+        if code != command.code:
+            return f"{command.place}\nended with {code}, expected {command.code}\n{printed}"
         wrong = difference(wanted, printed)
         return f"{command.place}\n{wrong}" if wrong else None
+
+
+def renew(page: Path) -> int:
+    """Put today's output into a page where it shows another; how many commands that were."""
+    text = page.read_text(encoding="utf-8")
+    renewed = 0
+    with tempfile.TemporaryDirectory() as place:
+        shell = Shell.with_copies(Path(place))
+        for command in commands(text, page.name):
+            typed = STANDS_FOR.get(command.text, command.text)
+            if typed.startswith("make "):
+                continue
+            _, printed = shell.run(typed)
+            if difference(command.output, printed) is not None:
+                head = f"$ {command.text}\n".replace("\n", "\n> ")[:-2]
+                assert head + command.output in text
+                text = text.replace(head + command.output, head + _plain(printed), 1)
+                renewed += 1
+    page.write_text(text, encoding="utf-8")
+    return renewed
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        print(f"{argument}: {renew(Path(argument))} outputs renewed")

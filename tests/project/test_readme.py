@@ -24,9 +24,6 @@ PAGES = [
     if path.name != "performance.md"
 ]
 WITH_COMMANDS = [page for page in PAGES if commands(page.read_text(encoding="utf-8"))]
-#: What commands of the pages read from the folder they are run in.
-READ = ("labs", "lessons", "guestos", "Makefile", "pyproject.toml")
-
 needs_shell = pytest.mark.skipif(
     sys.platform == "win32" or shutil.which("bash") is None,
     reason="bash is not installed: the pages' commands are for a POSIX shell",
@@ -39,16 +36,8 @@ def name(page: Path) -> str:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    """A copy of what the commands need, so that they leave nothing in the checkout."""
-    folder = tmp_path / "toyvm"
-    folder.mkdir()
-    for part in READ:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("*.pyc", "*.py"))
-        else:
-            shutil.copy(source, folder / part)
-    return Shell(folder, tmp_path / "home")
+    """Where a page's commands are run."""
+    return Shell.with_copies(tmp_path)
 
 
 @needs_shell

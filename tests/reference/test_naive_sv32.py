@@ -15,7 +15,7 @@ from tests.support import spike
 from tests.support.sv32_cases import STEPS_PER_CASE, Case, all_cases, image
 
 PER_IMAGE = 1024
-SLICE = 3 * PER_IMAGE
+SLICE = 2 * PER_IMAGE
 
 
 def chosen() -> list[Case]:

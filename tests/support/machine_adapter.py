@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.naive import COMPARED_CSRS, NaiveHart
-from tests.support.clint import NaiveClint
+from tests.support.clint import CLINT_BASE, NaiveClint
 from tests.support.programs import Program
 from tests.support.sbi import timer_sbi
 from toyvm.machine import Machine
@@ -87,3 +87,88 @@ class MachineAdapter:
         data = self.machine.read_phys(RAM_BASE, self.ram_size)
         assert data is not None
         return data
+
+
+class SpikeFace:
+    """A Machine with the face that ``spike.compare`` wants of a model.
+
+    It sees what the machine shows: a step that retired nothing was a trap, and
+    its cause is in the trap registers of the mode it went to.
+    """
+
+    stores = None
+
+    def __init__(self, adapter: MachineAdapter) -> None:
+        self.adapter = adapter
+        self.machine = adapter.machine
+        # As Spike after reset: the timer's deadline has passed.
+        for half in (0, 4):
+            assert self.machine.board.bus.write(CLINT_BASE + 0x4000 + half, 4, 0)
+        self.last_pc = self.machine.pc
+        self.last_mode = MODES[self.machine.mode]
+        self.last_word: int | None = None
+        self.last_cause: int | None = None
+        self.last_tval = 0
+
+    def step(self, late: int = 0) -> None:
+        """One step of the machine."""
+        assert not late, "a machine takes an interrupt when it does"
+        machine = self.machine
+        self.last_pc, self.last_mode = machine.pc, MODES[machine.mode]
+        before = machine.instret
+        self.adapter.step()
+        self.last_cause, self.last_tval = None, 0
+        if machine.instret == before:
+            level = "m" if machine.mode == "M" else "s"
+            self.last_cause = machine.csr(level + "cause")
+            self.last_tval = machine.csr(level + "tval")
+
+    def interrupt_to_take(self) -> None:
+        """Not known from outside."""
+
+    def memory(self, va: int, n: int) -> bytes | None:
+        """RAM at a virtual address, None if it is not RAM or not mapped now."""
+        return self.machine.read(va, n)
+
+    def set_x(self, register: int, value: int) -> None:
+        self.machine.set_x(register, value)
+
+    def csr(self, name: str) -> int:
+        return self.machine.csr(name)
+
+    def write_csr(self, number: int, value: int) -> None:
+        self.machine.set_csr(number, value)
+
+    @property
+    def x(self) -> list[int]:
+        return [int(v) for v in self.machine.x[:32]]
+
+    @property
+    def pc(self) -> int:
+        return self.machine.pc
+
+    @property
+    def mode(self) -> int:
+        return MODES[self.machine.mode]
+
+    @property
+    def mstatus(self) -> int:
+        return self.csr("mstatus")
+
+    @property
+    def satp(self) -> int:
+        return self.csr("satp")
+
+    @property
+    def minstret(self) -> int:
+        return self.csr("minstret") | self.csr("minstreth") << 32
+
+    @minstret.setter
+    def minstret(self, value: int) -> None:
+        """As if the counter had always been so: what the next instruction reads."""
+        for name, half in (("minstret", value & 0xFFFF_FFFF), ("minstreth", value >> 32)):
+            self.machine.set_csr(name, half)
+        # Written as by an instruction, the counter does not count that one.
+        behind = value - self.minstret
+        if behind:
+            self.machine.set_csr("minstret", value + behind & 0xFFFF_FFFF)

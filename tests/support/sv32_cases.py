@@ -6,7 +6,8 @@ effective modes x six accesses: 49,152 cases (hardware updates A and D).
 ``image(cases)`` is a bare M-mode program that runs them one after another from
 a table: it writes the PTEs, executes sfence.vma, enters the mode, touches the
 page twice (cold, then warm TLB), and its handler reads the trap registers and
-the PTEs back into registers, where a comparison sees them.
+the PTEs back into registers, where a comparison sees them.  x27 is a checksum
+over all of that, so that a difference in any case lasts to the end.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ CODE_PTE = ROOT + 4 * (RAM_BASE >> 22)
 DATUM = PAGE + (VA & 0xFFF)
 ECALL = 0x0000_0073
 RECORD = 32  # bytes
-STEPS_PER_CASE = 40  # at most
+STEPS_PER_CASE = 56  # at most
 
 
 class Case(NamedTuple):
@@ -126,6 +127,8 @@ def image(cases: list[Case]) -> bytes:
         (24, CODE_PTE),
         (25, DATUM),
         (26, ECALL),
+        (27, 0),
+        (28, 33),
     ):
         a.li(register, constant)
     a.label("next")
@@ -147,6 +150,9 @@ def image(cases: list[Case]) -> bytes:
         a.csrr(register, number)
     for register, pte_address in ((17, 22), (18, 23), (19, 25)):
         a.lw(register, 0, pte_address)
+    for register in (14, 15, 16, 17, 18, 19, 5, 6):
+        a.mul(27, 27, 28)
+        a.add(27, 27, register)
     a.addi(20, 20, RECORD)
     a.blt(20, 21, "next")
     a.label("end")

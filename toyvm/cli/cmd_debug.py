@@ -125,6 +125,7 @@ class _Worlds:
         """All guests of a lab."""
         from toyvm.control.labrun import start_lab
         from toyvm.control.labs import load_lab
+        from toyvm.debugger.symbols import Symbols
         from toyvm.debugger.target import LiveTarget
         from toyvm.debugger.world import Guest, LabWorld
 
@@ -142,7 +143,7 @@ class _Worlds:
             guests = [
                 Guest(
                     LiveTarget(guest.vm, guest.name, "vm", collected[guest.name]),
-                    guest.image.symbols,
+                    getattr(guest.image, "symbols", Symbols()),
                 )
                 for guest in running.guests
             ]

@@ -239,7 +239,7 @@ def guest_facts(guest: LabGuest, text: bytes, hashes: list[str]) -> dict[str, An
             {**card_facts(nic), "sent": card.sent.as_dict()}
             for nic, card in zip(guest.vm.board.nics, guest.cards, strict=True)
         ],
-        "console": bytes(text).decode("utf-8", "replace"),
+        "console": text.decode("utf-8", "replace"),
     }
 
 
@@ -254,7 +254,9 @@ def facts(result: LabResult) -> dict[str, Any]:
         "pings": sum(count.echo_requests for count in sent),
         "replies": sum(count.echo_replies for count in sent),
         "guests": {
-            guest.name: guest_facts(guest, result.texts[guest.name], result.disks_after[guest.name])
+            guest.name: guest_facts(
+                guest, bytes(result.texts[guest.name]), result.disks_after[guest.name]
+            )
             for guest in running.guests
         },
         "switches": {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from . import (
     cmd_asm,
@@ -31,8 +33,25 @@ from .errors import (
     say,
 )
 
+
+class _Interrupted(Exception):
+    """Ctrl-C, before typer turns it into a silent exit code."""
+
+
+class _Group(TyperGroup):
+    """The command table; lets us say that Ctrl-C ended a command."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Interrupted from None
+
+
 app = typer.Typer(
     name="toyvm",
+    cls=_Group,
     help="A whole virtualisation stack to read, run, break and rebuild.",
     epilog="Start with: toyvm demo. Then: toyvm learn. Every command has --help with an example.",
     rich_markup_mode=None,
@@ -87,7 +106,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
         return result if isinstance(result, int) else OK
     except typer.Exit as ending:
         return ending.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except (_Interrupted, KeyboardInterrupt, typer.Abort):
         say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:

@@ -15,6 +15,8 @@ from toyvm.isa.causes import cause_title
 
 Step = Callable[[int], Any]
 
+_ECALL = (0x73).to_bytes(4, "little")
+
 
 def trace_exits(computer: Any) -> None:
     """Have a VM print a sentence after every exit."""
@@ -49,19 +51,24 @@ class _Traps:
         self.computer, self.symbols = computer, symbols
         self._pc = self._instret = self._steps = 0
         self._mode = ""
+        self._calls_firmware = False
 
     def before(self) -> None:
         """Remember where the step starts."""
         self._pc, self._mode = self.computer.pc, self.computer.mode
         self._instret, self._steps = self.computer.instret, self.computer.steps
+        self._calls_firmware = (
+            self._mode == "S"
+            and self.computer.bios == "sbi"
+            and self.computer.read(self._pc, 4) == _ECALL
+        )
 
     def after(self) -> None:
         """A step that retired nothing is a trap: say which."""
         computer = self.computer
         if computer.steps == self._steps or computer.instret != self._instret:
             return
-        if computer.pc == (self._pc + 4) & 0xFFFF_FFFF and computer.mode == self._mode:
-            # An ecall that firmware outside of the machine answered.
+        if self._calls_firmware and computer.pc == (self._pc + 4) & 0xFFFF_FFFF:
             _line(computer, f"{self._at()} {self._mode}: call to the built-in SBI firmware")
             return
         prefix = "m" if computer.mode == "M" else "s"

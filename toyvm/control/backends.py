@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from toyvm.network import NetBackend, PcapWriter, Port, SocketPeer, parse_mac
@@ -92,7 +92,7 @@ class Card:
 
 
 def open_net(
-    spec: NetSpec, mac: bytes, name: str = "", switches: dict[str, PortMaker] | None = None
+    spec: NetSpec, mac: bytes, name: str = "", switches: Mapping[str, PortMaker] | None = None
 ) -> Card:
     """Plug in a card with address `mac` unless the spec has its own.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ class Breakpoints:
         self._all: dict[int, Breakpoint] = {}
         self._next = 1
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Breakpoint]:
         return iter(list(self._all.values()))
 
     def __len__(self) -> int:

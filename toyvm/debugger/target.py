@@ -17,9 +17,14 @@ MASK32 = 0xFFFF_FFFF
 class StopLike(Protocol):
     """Why a run ended: `reason`, the guest's exit `code`, and `detail` for people."""
 
-    reason: str
-    code: int
-    detail: str
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def code(self) -> int: ...
+
+    @property
+    def detail(self) -> str: ...
 
 
 class Target(Protocol):

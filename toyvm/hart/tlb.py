@@ -62,12 +62,16 @@ def _find(p, tlb, tag):
 @kernel
 def select(p, tlb):
     """Point FETCH_BASE and DATA_BASE at the contexts of the current mode and status."""
-    p[s.DATA_BASE] = _find(p, tlb, context_tag(p, mmu.data_mode(p)))
     tag = context_tag(p, p[s.MODE])
-    p[s.FETCH_BASE] = _find(p, tlb, tag)
-    if p[s.CONTEXT_TAGS + p[s.DATA_BASE] // CONTEXT] != context_tag(p, mmu.data_mode(p)):
-        # Finding the second has evicted the first.
-        p[s.DATA_BASE] = _find(p, tlb, context_tag(p, mmu.data_mode(p)))
+    if p[s.CONTEXT_TAGS + p[s.FETCH_BASE] // CONTEXT] != tag:
+        p[s.FETCH_BASE] = _find(p, tlb, tag)
+    if p[s.MSTATUS] & csr.MSTATUS_MPRV == 0:
+        p[s.DATA_BASE] = p[s.FETCH_BASE]
+        return
+    tag = context_tag(p, mmu.data_mode(p))
+    if p[s.CONTEXT_TAGS + p[s.DATA_BASE] // CONTEXT] != tag:
+        # Contexts are taken in turn, so this cannot take the one just found for fetches.
+        p[s.DATA_BASE] = _find(p, tlb, tag)
 
 
 @kernel

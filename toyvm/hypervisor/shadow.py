@@ -37,6 +37,8 @@ LAST_CAUSE: Final = ledger.COUNT + 5
 """Ledger index of the last exit."""
 SERIAL: Final = ledger.COUNT + 6
 """Exits so far: position in the ring of the last ones."""
+CURRENT: Final = ledger.COUNT + 7
+"""The root that the real satp names."""
 ROOTS: Final = 32
 TAGS: Final = 32
 """ROOTS tags, 0 = unused."""
@@ -147,8 +149,11 @@ def point(h, g, c):
     The root's number is its real ASID, so the real TLB keeps the roots apart.
     """
     tag = _root_tag(g.p)
+    if c[TAGS + c[CURRENT]] == tag:
+        return np.int64(0)
     for root in range(ROOTS):
         if c[TAGS + root] == tag:
+            c[CURRENT] = root
             h.p[s.SATP] = (
                 _MODE_SV32 | (root + 1) << csr.SATP_ASID_SHIFT | c[TABLES + root] + _RAM_PAGE
             )
@@ -164,6 +169,7 @@ def point(h, g, c):
         frame = _take_frame(c, h.ram)
     c[TAGS + root] = tag
     c[TABLES + root] = frame
+    c[CURRENT] = root
     h.p[s.SATP] = _MODE_SV32 | (root + 1) << csr.SATP_ASID_SHIFT | frame + _RAM_PAGE
     return np.int64(0)
 

@@ -76,6 +76,7 @@ class Vm(Computer):
             fmap=fmap,
         )
         self._trace: Callable[[str], None] | None = None
+        self._told = 0
         super().__init__(
             self.host.ram,
             fmap,
@@ -95,20 +96,33 @@ class Vm(Computer):
         program = super().load(image)
         self.control[shadow.COUNTERS : shadow.COUNTERS + ledger.COUNT] = 0
         self.control[shadow.SERIAL] = 0
+        self._told = 0
         self._drop_shadow()
         return program
 
     def _drop_shadow(self) -> None:
         shadow.drop_all(self.hart.core, self.control)
 
+    def run(self, max_steps: int, idle: int | None = None) -> Stop:
+        """As Computer.run; tells a tracer about the last exit as well."""
+        try:
+            return super().run(max_steps, idle)
+        finally:
+            self._tell()
+
     def _execute(self, end: int) -> int:
-        if self._trace is None:
-            return int(vcpu.run(self.hart.core, self.guest_core, self.control, np.int64(end)))
-        before = int(self.control[shadow.SERIAL])
-        code = int(vcpu.run(self.hart.core, self.guest_core, self.control, np.int64(end)))
-        for serial in range(before, int(self.control[shadow.SERIAL])):
-            self._trace(self.describe_exit(serial))
-        return code
+        self._tell()
+        return int(vcpu.run(self.hart.core, self.guest_core, self.control, np.int64(end)))
+
+    def _deliver(self, cause: int, tval: int) -> None:
+        """The bus has no device there: what was booked as mmio was an access fault."""
+        c = self.control
+        c[shadow.COUNTERS + ledger.MMIO] -= 1
+        c[shadow.COUNTERS + ledger.ACCESS_FAULT] += 1
+        c[shadow.LAST_CAUSE] = ledger.ACCESS_FAULT
+        last = (int(c[shadow.SERIAL]) - 1) % shadow.RING_LENGTH
+        c[shadow.RING + 4 * last] = ledger.ACCESS_FAULT
+        super()._deliver(cause, tval)
 
     def _other_exit(self, code: int) -> Stop | None:
         if code == vcpu.EXIT_TRACE:
@@ -124,7 +138,16 @@ class Vm(Computer):
     def trace_exits(self, report: Callable[[str], None] | None) -> None:
         """Call `report(sentence)` after every exit; None stops tracing."""
         self._trace = report
+        self._told = int(self.control[shadow.SERIAL])
         self.control[shadow.TRACE] = int(report is not None)
+
+    def _tell(self) -> None:
+        """Report the exits since the last time: none of them can be rebooked any more."""
+        end = int(self.control[shadow.SERIAL])
+        if self._trace:
+            for serial in range(self._told, end):
+                self._trace(self.describe_exit(serial))
+        self._told = end
 
     def describe_exit(self, serial: int) -> str:
         """The exit with this number, one of the last 16, as a sentence."""
@@ -136,7 +159,7 @@ class Vm(Computer):
         done = {"emulate": "emulated", "fill": "filled", "reflect": "reflected"}[outcome]
         if cause == ledger.INTERRUPT:
             what = f"guest interrupted in virtual {mode}-mode"
-        elif word:
+        elif word or cause == ledger.ILLEGAL:
             what = f"guest executed `{disasm(word, pc)}` in virtual {mode}-mode"
         else:
             what = f"guest jumped to {pc:#010x} in virtual {mode}-mode"

@@ -87,7 +87,7 @@ def raw_mode(fd: int) -> Iterator[bool]:
 
     old: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (int(signal.SIGTERM), int(signal.SIGHUP)):
             old[number] = signal.signal(number, on_end)
     try:
         termios.tcsetattr(fd, termios.TCSADRAIN, _guest_settings(saved))

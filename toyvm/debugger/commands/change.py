@@ -108,7 +108,7 @@ It is read when the guest runs. `input -n TEXT` sends no newline."""
         if arguments == "-n" or arguments.startswith("-n "):
             arguments, newline = arguments[2:].lstrip(), False
         try:
-            data = codecs.escape_decode(arguments.encode())[0]  # type: ignore[attr-defined]
+            data = codecs.escape_decode(arguments.encode())[0]
         except ValueError as error:
             raise DebugError(f"Bad escape in the text: {error}") from None
         session.target.feed(bytes(data) + (b"\n" if newline else b""))

@@ -77,7 +77,7 @@ p: takes a physical address, v: (the default) a virtual one. An empty line goes 
         if form.letter in "act":
             per_line = max(1, per_line // 2)
         for start in range(0, form.count, per_line):
-            cells = []
+            cells: list[str] = []
             first = (address + start * form.size) & MASK32
             for index in range(start, min(form.count, start + per_line)):
                 where = (address + index * form.size) & MASK32

@@ -1,0 +1,1 @@
+"""What can be shown by running it: measurements beside independent tools."""
