@@ -19,6 +19,7 @@ _OFF = "\x1b[0m"
 _LONGEST_LINE = 160
 _GIVE_UP = 5
 _CANDIDATES = 3_000
+_REPEATED = 200
 
 
 @dataclass(frozen=True)
@@ -211,12 +212,17 @@ class Reporter:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     errors: int = 0
     warnings: int = 0
+    repeated: int = 0
     _seen: set[tuple[str, str, int, int, str]] = field(default_factory=set)
 
     def add(self, item: Diagnostic) -> None:
         """Keep ``item`` unless it was seen before or there are too many of its kind."""
         key = (item.severity, item.file, item.line, item.column, item.message)
         if key in self._seen:
+            # A repetition makes the same mistake again and again.
+            self.repeated += 1
+            if self.repeated > _REPEATED and self.errors:
+                raise Stop
             return
         self._seen.add(key)
         if item.severity == "error":

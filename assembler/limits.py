@@ -19,7 +19,7 @@ class Limits:
     image_bytes: int = 64 << 20
     memory_bytes: int = 1 << 30
     source_bytes: int = 16 << 20
-    expansion_bytes: int = 32 << 20
+    expansion_bytes: int = 16 << 20
     line_bytes: int = 1 << 20
     macro_depth: int = 100
     include_depth: int = 32

@@ -317,6 +317,7 @@ def repeat(unit: Unit, args: Span) -> None:
     count = unit.evaluate(args, -2, "a number of repetitions")
     if count < 0:
         raise Problem(f"the number of repetitions is {count}", operand=-2, expected="0 or more")
+    unit.count(len(body))
     if count == 0 or not body:
         return
     frame = unit.positions.new(REPEAT, f".rept {count}", file, body, numbers, place)

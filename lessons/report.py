@@ -26,12 +26,17 @@ def clean(text: str) -> str:
 
 
 def page_path(page: str) -> str:
-    """The page about a kind of check as a path to read, "" where the docs are not installed."""
-    path = Path(__file__).resolve().parent.parent / "docs" / "checks" / f"{page}.md"
-    if not page or not path.is_file():
-        return ""
+    """The page about a kind of check as a path to read, "" if there is none.
+
+    The pages are docs/checks/ in a checkout and lessons/data/checks/ in an installed package.
+    """
+    lessons = Path(__file__).resolve().parent
     here = Path.cwd().resolve()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    for folder in (lessons / "data" / "checks", lessons.parent / "docs" / "checks"):
+        path = folder / f"{page}.md"
+        if page and path.is_file():
+            return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    return ""
 
 
 def next_command(result: Result, following: Lesson | None = None) -> str:

@@ -67,8 +67,9 @@ def _import_numba() -> tuple[Any, Path]:
     import numba
 
     # Kernels are scalar code: the vectorisers would only make the first start longer.
-    numba.config.LOOP_VECTORIZE = 0
-    numba.config.SLP_VECTORIZE = 0
+    config: Any = numba.config
+    config.LOOP_VECTORIZE = 0
+    config.SLP_VECTORIZE = 0
     directory = _cache_dir(numba.__version__)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -78,7 +79,7 @@ def _import_numba() -> tuple[Any, Path]:
     except OSError:
         # A read-only home folder: kernels are then compiled anew in each process.
         return numba, Path()
-    numba.config.CACHE_DIR = str(directory)
+    config.CACHE_DIR = str(directory)
     return numba, directory
 
 
@@ -107,7 +108,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 if COMPILED and not BOUNDSCHECK:
     from llvmlite import ir
-    from numba.core import cgutils, types
+    from numba.core import types
     from numba.extending import intrinsic
 
     def _raw(bits: int, store: bool) -> Any:
@@ -129,19 +130,14 @@ if COMPILED and not BOUNDSCHECK:
             value = builder.load(pointer, align=1)
             return value if bits == 64 else builder.zext(value, ir.IntType(64))
 
-        if store:
+        def type_store(typingctx: Any, ram: Any, offset: Any, value: Any) -> Any:
+            return types.void(ram, types.int64, types.int64), generate
 
-            def typer(typingctx: Any, ram: Any, offset: Any, value: Any) -> Any:
-                return types.void(ram, types.int64, types.int64), generate
+        def type_load(typingctx: Any, ram: Any, offset: Any) -> Any:
+            return types.int64(ram, types.int64), generate
 
-        else:
+        return intrinsic(type_store if store else type_load)
 
-            def typer(typingctx: Any, ram: Any, offset: Any) -> Any:  # type: ignore[misc]
-                return types.int64(ram, types.int64), generate
-
-        return intrinsic(typer)
-
-    assert cgutils is not None
     load8, load16, load32 = _raw(8, False), _raw(16, False), _raw(32, False)
     store8, store16, store32 = _raw(8, True), _raw(16, True), _raw(32, True)
 else:
@@ -230,7 +226,7 @@ def compile_with_progress(
 
     watch = CompileWatch(report, total)
 
-    class Listener(event.Listener):  # type: ignore[misc]
+    class Listener(event.Listener):
         def on_start(self, event: Any) -> None:
             watch.on_start(event)
 

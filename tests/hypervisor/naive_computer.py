@@ -91,6 +91,9 @@ class NaiveComputer:
     def exited(self, kind: str, code: int) -> None:
         self.ended = (kind, code)
 
+    def failed(self, error: Exception) -> None:
+        raise error
+
     def shutdown(self, reason: str, code: int) -> None:
         self.ended = (reason, code)
 

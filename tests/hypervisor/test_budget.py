@@ -270,5 +270,5 @@ def test_a_breakpoint_does_not_disturb_the_count(kind: Any) -> None:
         hits += stop.reason == "breakpoint"
         assert (stop.reason == "breakpoint") <= (stopped.pc == address)
     plain.run(10_000)
-    assert hits == 5
+    assert hits == 4  # after 1500 steps and each 2303 more
     assert whole(plain) == whole(stopped)

@@ -183,7 +183,8 @@ def renew(page: Path) -> int:
             if difference(command.output, printed) is not None:
                 head = f"$ {command.text}\n".replace("\n", "\n> ")[:-2]
                 assert head + command.output in text
-                text = text.replace(head + command.output, head + _plain(printed), 1)
+                now = _plain(printed).replace(str(ROOT), ANYTHING)
+                text = text.replace(head + command.output, head + now, 1)
                 renewed += 1
     page.write_text(text, encoding="utf-8")
     return renewed

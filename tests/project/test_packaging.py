@@ -15,7 +15,8 @@ import pytest
 from .console import ROOT
 
 PACKAGES = ("toyvm", "assembler", "guestos", "lessons")
-LABS = "toyvm/control/data/labs"
+#: Folders that lie elsewhere in the wheel than in a checkout.
+MOVED = {"labs": "toyvm/control/data/labs", "docs/checks": "lessons/data/checks"}
 
 pytestmark = [
     pytest.mark.slow,
@@ -109,9 +110,10 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
         wanted = tracked(ROOT / package)
         assert len(wanted) > 10
         assert wanted - inside == set()
-    wanted = {path.replace("labs/", f"{LABS}/", 1) for path in tracked(ROOT / "labs")}
-    assert f"{LABS}/demo.toml" in wanted
-    assert wanted - inside == set()
+    for source, goal in MOVED.items():
+        moved = {path.replace(source, goal, 1) for path in tracked(ROOT / source)}
+        assert moved
+        assert moved - inside == set()
 
 
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
@@ -119,7 +121,8 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
         top, _, rest = name.partition("/")
         assert top in PACKAGES or top.endswith(".dist-info"), name
         assert "__pycache__" not in rest
-        assert (ROOT / name).is_file() or name.startswith(f"{LABS}/") or ".dist-info/" in name
+        known = (ROOT / name).is_file() or name.startswith(tuple(MOVED.values()))
+        assert known or ".dist-info/" in name, name
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
@@ -157,11 +160,18 @@ def test_installed_lessons_can_be_begun_and_graded(installed: Installed, tmp_pat
     assert report["points"] == report["max_points"]
 
 
-def test_installed_lab_is_found_and_right(installed: Installed) -> None:
+def test_installed_pages_about_checks_are_named(installed: Installed, tmp_path: Path) -> None:
+    page = installed.python("from lessons.report import page_path; print(page_path('result'))")
+    assert page == str(installed.site / "lessons" / "data" / "checks" / "result.md")
+    assert Path(page).is_file()
+
+
+def test_installed_labs_are_found_by_the_name_that_pages_use(installed: Installed) -> None:
     code = (
         "from toyvm.cli.cmd_demo import demo_lab; from toyvm.control.labs import load_lab;"
-        "lab = load_lab(demo_lab()); print(lab.path, *(vm.name for vm in lab.vms))"
+        "a, b = load_lab(demo_lab()), load_lab('labs/demo.toml');"
+        "print(a.path, b.path, *(vm.name for vm in b.vms))"
     )
-    path, *names = installed.python(code).split()
-    assert path == str(installed.site / LABS / "demo.toml")
+    first, second, *names = installed.python(code).split()
+    assert first == second == str(installed.site / MOVED["labs"] / "demo.toml")
     assert names == ["teachos", "appliance"]

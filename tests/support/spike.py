@@ -121,7 +121,7 @@ class Commit:
 
 
 @dataclass
-class Exception_:
+class TrapTaken:
     """One trap taken: xcause, xepc, and xtval (zero where none is logged)."""
 
     cause: int
@@ -129,7 +129,7 @@ class Exception_:
     tval: int = 0
 
 
-Event = Commit | Exception_
+Event = Commit | TrapTaken
 
 
 @cache
@@ -181,7 +181,7 @@ def parse_commit(line: str) -> Commit | None:
 
 def parse(lines: Iterator[str]) -> Iterator[Event]:
     """Events of a log made with ``-l --log-commits``."""
-    trap: Exception_ | None = None
+    trap: TrapTaken | None = None
     for line in lines:
         match = TVAL.match(line)
         if match and trap:
@@ -193,7 +193,7 @@ def parse(lines: Iterator[str]) -> Iterator[Event]:
         match = TRAP.match(line)
         if match:
             cause = CAUSES[match[1]] if match[1] else INTERRUPT | int(match[2])
-            trap = Exception_(cause, int(match[3], 16) & 0xFFFF_FFFF)
+            trap = TrapTaken(cause, int(match[3], 16) & 0xFFFF_FFFF)
             continue
         commit = parse_commit(line)
         if commit:
@@ -256,7 +256,7 @@ class Comparison:
     def boot(self, events: Iterator[Event]) -> Event:
         """Take over what Spike's boot ROM left; returns the first event at RAM."""
         for event in events:
-            if isinstance(event, Exception_) or event.pc >= RAM_BASE:
+            if isinstance(event, TrapTaken) or event.pc >= RAM_BASE:
                 for i in range(1, 32):
                     self.model.set_x(i, self.x[i])
                 return event
@@ -278,7 +278,7 @@ class Comparison:
     def step(self, event: Event) -> None:
         """One event against one step of the model."""
         wanted = self.model.interrupt_to_take()
-        taken = event.cause if isinstance(event, Exception_) else None
+        taken = event.cause if isinstance(event, TrapTaken) else None
         if wanted in (3, 7) and taken != INTERRUPT | wanted and self.late < LATE_STEPS:
             self.late += 1
             self.excused["late interrupt"] += 1
@@ -345,7 +345,7 @@ class Comparison:
         written = {1: operand, 2: old | operand, 3: old & ~operand}.get(kind, 0)
         return event.word >> 20 == 0x300 and written >> 11 & 3 == 2
 
-    def trap(self, event: Exception_) -> None:
+    def trap(self, event: TrapTaken) -> None:
         model = self.model
         if model.last_cause is None or model.last_pc != event.epc:
             self.fail(event, "Spike took a trap")
@@ -364,7 +364,7 @@ class Comparison:
         if event.cause in (7, 15) and (model.last_word or 0) & 0x7F == 0x23:
             self.partial_store(event)
 
-    def partial_store(self, event: Exception_) -> None:
+    def partial_store(self, event: TrapTaken) -> None:
         """Do what Spike did to the first page of a store that failed on its second."""
         model, word = self.model, self.model.last_word
         offset = (word >> 25) << 5 | word >> 7 & 31
@@ -376,7 +376,8 @@ class Comparison:
 
     def patch(self, what: str, value: int) -> None:
         """Let the model go on with Spike's choice in the trap just taken."""
-        setattr(self.model, ("m" if self.model.mode == 3 else "s") + what, value)
+        level = 0x300 if self.model.mode == 3 else 0x100
+        self.model.write_csr(level + {"cause": 0x42, "tval": 0x43}[what], value)
 
 
 def reads_clock(event: Commit) -> bool:

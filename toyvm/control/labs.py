@@ -128,9 +128,25 @@ class _Place:
         return self.line("") if key and self.table else None
 
 
+def shipped_labs() -> dict[str, Path]:
+    """The labs that come with toyvm, by the name that pages and messages use for them."""
+    import toyvm
+
+    package = Path(toyvm.__file__).parent
+    for folder in (package / "control" / "data" / "labs", package.parent / "labs"):
+        if folder.is_dir():
+            return {f"labs/{path.name}": path for path in sorted(folder.glob("*.toml"))}
+    return {}
+
+
 def load_lab(path: str | Path) -> Lab:
-    """Read and check a lab file; LabError names the first thing that is wrong."""
+    """Read and check a lab file; LabError names the first thing that is wrong.
+
+    A shipped lab is found by its name, `labs/demo.toml`, where there is no checkout.
+    """
     path = Path(path)
+    if not path.exists():
+        path = shipped_labs().get(path.as_posix(), path)
     try:
         raw = path.read_bytes()
     except FileNotFoundError:

@@ -10,6 +10,8 @@ from toyvm.machine.memory import PAGE, allocate_ram
 
 CANARY: Final = 0xA5
 """What fills the frame that separates two owners."""
+HOST_MAX: Final = 4 << 30
+"""Bytes: the real TLB holds offsets of 32 bits, so beyond it pages would alias each other."""
 
 
 class HostMemory:
@@ -20,6 +22,11 @@ class HostMemory:
     """
 
     def __init__(self, size: int) -> None:
+        if size > HOST_MAX:
+            raise ValueError(
+                f"{size >> 20} MiB of host memory: a host has at most {HOST_MAX >> 20} MiB for all "
+                "its VMs together; give them less RAM"
+            )
         self.ram = allocate_ram((size + PAGE - 1) // PAGE * PAGE)
         self._next = 0
         self._canaries: list[int] = []

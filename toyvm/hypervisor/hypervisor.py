@@ -53,12 +53,13 @@ class Hypervisor:
         asleep = 0
         for vm in active:
             stop = vm.run_slice(max(1, self.slice_steps * vm.weight // 100))
-            if vm.stopped is not None:
-                if self.finished:
-                    self.finished(vm, vm.stopped)
-            elif stop.reason == IDLE:
+            if vm.stopped is None and stop.reason == IDLE:
                 asleep += 1
         moved = sum(switch.deliver() for switch in self.switches)
+        # A VM can end while frames are delivered, too: its card may raise.
+        for vm in active:
+            if vm.stopped is not None and self.finished:
+                self.finished(vm, vm.stopped)
         active = self.running
         if not active:
             return False

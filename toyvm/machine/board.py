@@ -39,6 +39,7 @@ class HartPort(Protocol):
     def set_timecmp(self, hart: int, ticks: int) -> None: ...
     def set_line(self, bit: int, level: bool) -> None: ...
     def exited(self, kind: str, code: int) -> None: ...
+    def failed(self, error: Exception) -> object: ...
 
 
 class Console:
@@ -109,6 +110,7 @@ class Board:
                 f"{len(drives)} drives and {len(nets)} NICs: a machine has "
                 f"{platform.VIRTIO_SLOTS} virtio slots; leave some out"
             )
+        self._port = port
         self.bus = Bus()
         self.console = console
         self.clint = Clint(
@@ -136,7 +138,7 @@ class Board:
         self.nets = list(nets)
         for index, net in enumerate(nets):
             nic = VirtioNet(getattr(net, "mac", None) or default_mac(first_mac + index), net.send)
-            net.on_frame = nic.receive
+            net.on_frame = self._guarded(nic.receive)
             self.nics.append(nic)
         models: list[Any] = [*self.blocks, *self.nics]
         models += [None] * (platform.VIRTIO_SLOTS - len(models))
@@ -147,6 +149,17 @@ class Board:
             )
             self.transports.append(transport)
             self.bus.attach(platform.virtio_base(slot), transport, f"virtio{slot}")
+
+    def _guarded(self, receive: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """`receive` for callers outside this machine's own run: what it raises ends this machine."""
+
+        def on_frame(frame: bytes) -> None:
+            try:
+                receive(frame)
+            except Exception as error:
+                self._port.failed(error)
+
+        return on_frame
 
     def reset(self) -> None:
         """Power-on state of every device."""

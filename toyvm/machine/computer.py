@@ -38,6 +38,10 @@ BUDGET, EXIT, BREAKPOINT, WATCHPOINT, IDLE, ERROR = (
     "idle",
     "error",
 )
+CHUNK: Final = 20_000_000
+"""Steps after which compiled code returns, so that Ctrl-C is heard: some 50 ms."""
+STALLS: Final = 1_000
+"""Returns of compiled code without a step that end a guest."""
 TRAP_LOOP: Final = 10_000
 """Traps in a row, without a retired instruction, that end a machine."""
 
@@ -89,6 +93,7 @@ class Computer:
         self.waiting = False
         """True while the hart sleeps in wfi."""
         self._stop: Stop | None = None
+        self._trapping = 0
         self._breakpoints: set[int] = set()
         self._watchpoints: list[tuple[int, int, int]] = []
         self._tohost = -1
@@ -133,6 +138,7 @@ class Computer:
         self.hart.flush()
         self.board.reset()
         self._stop = None
+        self._trapping = 0
         self.waiting = False
         self.warnings = []
         if self.bios == "sbi":
@@ -178,21 +184,30 @@ class Computer:
         before = int(self.record[s.STEPS]), int(self.record[s.NOT_RETIRED])
         try:
             stop = self._run(before[0] + max_steps, idle)
-            if stop.reason == BUDGET:
-                self._notice_trap_loop(*before)
+            self._notice_trap_loop(*before)
             return self._stop or stop
-        except KeyboardInterrupt:
-            raise
         except Exception as error:
-            self.errors += 1
-            self.report = traceback.format_exc()
-            self._stop = Stop(ERROR, 4, f"{type(error).__name__} in a device: {error}")
-            return self._stop
+            return self.failed(error)
+
+    def failed(self, error: Exception) -> Stop:
+        """Device or backend code has raised `error`: end this machine and keep the traceback."""
+        self.errors += 1
+        self.report = "".join(traceback.format_exception(error))
+        self._stop = Stop(ERROR, 4, f"{type(error).__name__} in a device: {error}")
+        return self._stop
 
     def _notice_trap_loop(self, steps: int, traps: int) -> None:
-        """End a machine that has done nothing but trap for TRAP_LOOP steps."""
+        """End a machine that has done nothing but trap for TRAP_LOOP steps, in however many runs.
+
+        `steps` and `traps` are those before the last run.
+        """
         taken = int(self.record[s.NOT_RETIRED]) - traps
-        if taken != int(self.record[s.STEPS]) - steps or taken < TRAP_LOOP:
+        if taken != int(self.record[s.STEPS]) - steps:
+            self._trapping = 0
+            return
+        self._trapping += taken
+        taken = self._trapping
+        if taken < TRAP_LOOP or self._stop is not None:
             return
         supervisor = int(self.record[s.MODE]) == s.MODE_S
         cause = int(self.record[s.SCAUSE if supervisor else s.MCAUSE])
@@ -209,6 +224,7 @@ class Computer:
     def _run(self, end: int, idle: int | None) -> Stop:
         record = self.record
         self.board.poll()
+        stalled = 0
         while self._stop is None:
             if self.waiting:
                 self.board.work()
@@ -222,9 +238,17 @@ class Computer:
                         end -= slept
                     continue
                 self.waiting = False
-            code = self._execute(end)
+            before = int(record[s.STEPS])
+            code = self._execute(min(end, before + CHUNK))
             if code == events.EXIT_BUDGET:
-                return Stop(BUDGET)
+                if int(record[s.STEPS]) == before:
+                    stalled += 1
+                    if stalled > STALLS:
+                        return self._no_progress()
+                if int(record[s.STEPS]) >= end:
+                    return Stop(BUDGET)
+                continue
+            stalled = 0
             if code == events.EXIT_MMIO:
                 self._mmio()
             elif code == events.EXIT_SBI:
@@ -247,15 +271,19 @@ class Computer:
                 return Stop(BUDGET)
         return self._stop
 
+    def _no_progress(self) -> Stop:
+        """End a guest whose exits no longer let it take a single step."""
+        self._stop = Stop(ERROR, 1, f"no progress at {self.pc:#010x}: exits without a step")
+        return self._stop
+
     def _other_exit(self, code: int) -> Stop | None:
         """An exit that only a subclass knows."""
         raise AssertionError(f"exit {code}")
 
     def _sleep(self, idle: int | None) -> int:
         """Let wfi sleep until the next timer, at most `idle` steps; steps slept, -1 if for ever."""
-        record = self.record
-        distance = int(csrfile.deadline_step(record)) - int(record[s.STEPS])
-        if distance > s.NEVER >> 8:
+        distance = self.sleep_distance()
+        if distance is None:
             if not idle:
                 return -1
             distance = idle
@@ -263,13 +291,23 @@ class Computer:
             distance = min(distance, idle)
         if distance <= 0:
             return -1
-        record[s.IDLE] += distance
+        self.record[s.IDLE] += distance
         return distance
 
     def sleep_distance(self) -> int | None:
-        """Steps until a timer wakes the sleeping hart; None if no timer will."""
-        distance = int(csrfile.deadline_step(self.record)) - int(self.record[s.STEPS])
-        return None if distance > s.NEVER >> 8 else max(0, distance)
+        """Steps until a timer wakes the sleeping hart; None if none will: none set or enabled."""
+        record = self.record
+        deadlines = [(s.TIMECMP, csr.MIP_MTIP)]
+        if record[s.STIMER_ON]:
+            deadlines.append((s.STIMECMP, csr.MIP_STIP))
+        enabled = int(record[s.MIE])
+        now = self.mtime()
+        ticks = [int(record[at]) for at, bit in deadlines if enabled & bit]
+        ticks = [tick for tick in ticks if now < tick < s.NEVER >> 8]
+        if not ticks:
+            return None
+        clock = int(record[s.STEPS] + record[s.IDLE])
+        return (min(ticks) - int(record[s.TIME_OFFSET])) * platform.STEPS_PER_TICK - clock
 
     def hart_pending(self) -> int:
         """mip & mie of the guest: what would wake a wfi."""
