@@ -56,8 +56,10 @@ lint: $(DEV_STAMP)
 docs: $(DEV_STAMP)
 	@$(BIN)/python -m toyvm.isa.doc
 
-bench: $(DEV_STAMP)
-	@$(BIN)/python -m benchmarks
+bench: warm
+	@$(BIN)/toyvm bench cpu
+	@$(BIN)/toyvm bench overhead
+	@$(BIN)/toyvm bench start
 
 MINUTES ?= 5
 fuzz: warm

@@ -98,6 +98,6 @@ def _assemble_unit(
         if rounds >= limits.relaxation_rounds or work > limits.statements:
             # Long everywhere is right as well, only larger.
             far = far | set(range(unit.branch_count))
-    for item in own.diagnostics:
-        reporter.add(item)
+    reporter.absorb(own)
+    unit.reporter = reporter
     return unit

@@ -236,6 +236,14 @@ class Reporter:
         if self.errors > _GIVE_UP * self.max_errors:
             raise Stop
 
+    def absorb(self, other: Reporter) -> None:
+        """Take over what another reporter collected, with what it counted but did not keep."""
+        for item in other.diagnostics:
+            self.add(item)
+        kept = sum(d.severity == "error" for d in other.diagnostics)
+        self.errors += other.errors - kept
+        self.warnings += other.warnings - (len(other.diagnostics) - kept)
+
     def failure(self) -> AssemblyError:
         """The exception for what was collected: errors first."""
         errors = [d for d in self.diagnostics if d.severity == "error"]

@@ -156,6 +156,8 @@ class _Parser:
         if self.kind != "end":
             if self.kind == "bad":
                 raise self.fail(f"unexpected character `{printable(self.token)}`")
+            if self.token == "(" and ")" not in self.text[self.start :]:
+                raise self.fail("this `(` is never closed")
             raise self.fail(
                 f"unexpected `{printable(self.token)}` after the value",
                 hint="a comma or an operator may be missing",

@@ -23,7 +23,7 @@ from .aliases import ROWS
 from .diagnostics import Problem, did_you_mean
 from .encode import CSR_NUMBERS, Encoder, inserter, shift_of, table_encoders
 from .expressions import Expr, Modified, Name, contains
-from .operands import describe
+from .operands import LIKE_REGISTER, describe, not_a_register
 from .sections import Fixup
 
 if TYPE_CHECKING:
@@ -306,6 +306,8 @@ def mismatch(mnemonic: str, texts: Sequence[str], shape: str) -> Problem:
     pattern, kind, text = best[wrong], shape[wrong], texts[wrong].strip()
     wanted = _wanted(pattern)
     hint = ""
+    if pattern in _REGISTER_NAMES and LIKE_REGISTER.match(text):
+        return not_a_register(text, wrong)
     if pattern in _REGISTER_NAMES and kind == "X":
         message = f"`{text}` is not a register"
         hint = did_you_mean(text, NUMBERS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .diagnostics import Problem, did_you_mean
 from .expressions import parse
+from .forms import FORMS
 from .frames import MACRO, REPEAT, SPLIT
 from .lexer import Span, parse_statement, skip_quoted, split_line
 
@@ -95,7 +96,8 @@ def define(unit: Unit, args: Span) -> None:
             hint=f".purgem {name} forgets the first one",
         )
     unit.macros[name] = Macro(name, parameters, tuple(body), tuple(numbers), file)
-    unit.choose_memo()
+    if name in FORMS:
+        unit.choose_memo()
 
 
 def _parameters(text: str) -> tuple[Parameter, ...]:
@@ -306,7 +308,8 @@ def purge(unit: Unit, args: Span) -> None:
                 f"there is no macro `{name}`", operand=-2, hint=did_you_mean(name, unit.macros)
             )
         del unit.macros[name]
-    unit.choose_memo()
+        if name in FORMS:
+            unit.choose_memo()
 
 
 def repeat(unit: Unit, args: Span) -> None:

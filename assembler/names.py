@@ -6,6 +6,7 @@ from .diagnostics import Place, Problem, Reporter, did_you_mean
 from .expressions import Expr, parse
 from .lexer import Span
 from .limits import Limits
+from .operands import LIKE_REGISTER, not_a_register
 from .reporting import Reporting
 from .sections import Section
 from .values import LABEL, UNDEFINED, Bound, Rel, Scope, Symbol, bind
@@ -22,8 +23,8 @@ class Names(Reporting, Scope):
         self.numeric: dict[int, Symbol] = {}
         self.numeric_ahead: dict[int, Symbol] = {}
 
-    def define_label(self, name: str) -> None:
-        """Define a label (or a numeric one) at the current place."""
+    def define_label(self, name: str) -> bool:
+        """Define a label (or a numeric one) at the current place; False if that is an error."""
         section = self.section
         if name[0] in "0123456789":
             number = int(name) if len(name) < 10 else -1
@@ -31,7 +32,7 @@ class Names(Reporting, Scope):
                 problem = Problem(f"the label number `{name[:40]}` is too large")
                 problem.label = True
                 self.report(problem)
-                return
+                return False
             symbol = self.numeric_ahead.pop(number, None) or Symbol(name)
             self.numeric[number] = symbol
         else:
@@ -44,11 +45,12 @@ class Names(Reporting, Scope):
                 problem = self.duplicate(known)
                 problem.label = True
                 self.report(problem)
-                return
+                return False
         symbol.state = LABEL
         symbol.section = section
         symbol.value = section.size
         symbol.defined_at = self.place
+        return True
 
     def duplicate(self, known: Symbol) -> Problem:
         """The message for a second definition."""
@@ -129,6 +131,8 @@ class Names(Reporting, Scope):
             return Problem("this value is not known here", operand=index, expected=expected)
         base = value.base
         if isinstance(base, Symbol) and base.state == UNDEFINED:
+            if LIKE_REGISTER.match(base.name):
+                return not_a_register(base.name, index)
             known = [n for n, s in self.symbols.items() if s.state != UNDEFINED]
             return Problem(
                 f"`{base.name}` is not defined before this line",

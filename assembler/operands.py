@@ -93,6 +93,20 @@ def _memory(text: str, word: str) -> Operand | None:
     return ("m", (tree, number)) if isinstance(tree, int) else ("M", (tree, number))
 
 
+LIKE_REGISTER = re.compile(r"[xast][0-9]+$", re.ASCII)
+"""Names that were probably meant as a register."""
+
+
+def not_a_register(name: str, index: int) -> Problem:
+    """The message for a name such as a9 or x32."""
+    return Problem(
+        f"`{name}` is not a register",
+        operand=index,
+        expected="x0 to x31, a0 to a7, s0 to s11, t0 to t6, zero, ra, sp, gp, tp or fp",
+        hint=did_you_mean(name, NUMBERS),
+    )
+
+
 def describe(kind: str) -> str:
     """What an operand of this kind is, in words."""
     return {

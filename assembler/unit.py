@@ -27,7 +27,7 @@ from .names import Names
 from .operands import cached, operand
 from .sections import BRANCH, Fixup, Section, default_attributes
 from .source import Files
-from .values import ABSOLUTE, EXPRESSION, LABEL, WEAK_BINDING, Rel, Symbol
+from .values import ABSOLUTE, Rel, Symbol, anchored
 
 if TYPE_CHECKING:
     from .conditions import Condition
@@ -326,7 +326,8 @@ class Unit(Names):
     def statement(self, statement: Statement) -> None:
         """Assemble one statement that was taken apart with care."""
         for label in statement.labels:
-            self.define_label(label.text)
+            if not self.define_label(label.text):
+                break
         op = statement.op
         if op is None:
             return
@@ -469,22 +470,10 @@ class Unit(Names):
 
     def distance(self, fixup: Fixup, section: Section) -> int | None:
         """Bytes from a branch to its target, None if it is not in the branch's section."""
-        value = fixup.value
-        if not isinstance(value, Rel):
+        if not isinstance(fixup.value, Rel):
             return None
-        base, addend = value.base, value.addend
-        for _ in range(50):
-            if isinstance(base, Section):
-                return addend - fixup.offset if base is section else None
-            if base.binding == WEAK_BINDING:
-                return None
-            if base.state == LABEL and base.section is section:
-                return base.value + addend - fixup.offset
-            further = base.bound
-            if base.state != EXPRESSION or not isinstance(further, Rel):
-                return None
-            base, addend = further.base, addend + further.addend
-        return None
+        target = anchored(fixup.value)
+        return target.addend - fixup.offset if target.base is section else None
 
     # -- sections ----------------------------------------------------------------------------
 

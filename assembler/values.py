@@ -59,20 +59,21 @@ class Symbol:
     defined_at: int = -1
     used_at: int = -1
     target: Symbol | None = None
+    reference: Rel | None = field(default=None, repr=False)
     resolving: bool = field(default=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Rel:
-    """An address: the start of a section, or a symbol, plus ``addend`` bytes."""
+    """An address: the start of a section, or a symbol, plus ``addend`` bytes; never changed."""
 
     base: Section | Symbol
     addend: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Tree:
-    """An operation left for later; ``b`` is None for a unary one."""
+    """An operation left for later; ``b`` is None for a unary one.  Never changed."""
 
     op: str
     a: Bound
@@ -124,15 +125,28 @@ def bind(tree: Expr, scope: Scope) -> Bound:
 
 
 def symbol_value(symbol: Symbol) -> Bound:
-    """The symbol as a bound value, as far as it is known now."""
+    """The symbol as a bound value: a number if it is one now, else a reference to it."""
     if symbol.state == ABSOLUTE:
         return symbol.value
-    if symbol.state == EXPRESSION and symbol.variable:
-        return symbol.bound
-    if symbol.state == LABEL and symbol.binding != WEAK_BINDING:
-        assert symbol.section is not None
-        return Rel(symbol.section, symbol.value)
-    return Rel(symbol, 0)
+    reference = symbol.reference
+    if reference is None:
+        reference = symbol.reference = Rel(symbol, 0)
+    return reference
+
+
+def anchored(value: Rel) -> Rel:
+    """The same address relative to its section, if that is known now and will not change."""
+    base, addend = value.base, value.addend
+    for _ in range(_DEEPEST):
+        if isinstance(base, Section) or base.binding == WEAK_BINDING:
+            break
+        if base.state == LABEL and base.section is not None:
+            return Rel(base.section, base.value + addend)
+        further = base.bound
+        if base.state != EXPRESSION or not isinstance(further, Rel):
+            break
+        base, addend = further.base, further.addend + addend
+    return Rel(base, addend)
 
 
 def _size(value: Bound) -> int:
@@ -159,8 +173,10 @@ def fold(op: str, a: Bound, b: Bound) -> Bound:
                 return Rel(a.base, a.addend + b)
             if op == "-":
                 return Rel(a.base, a.addend - b)
-        elif isinstance(b, Rel) and a.base is b.base and op in _DIFFERENCE_OPS:
-            return compute(op, a.addend, b.addend)
+        elif isinstance(b, Rel) and op in _DIFFERENCE_OPS:
+            first, second = anchored(a), anchored(b)
+            if first.base is second.base:
+                return compute(op, first.addend, second.addend)
     elif isinstance(a, int) and isinstance(b, Rel) and op == "+":
         return Rel(b.base, a + b.addend)
     nodes = _size(a) + _size(b) + 1

@@ -1,7 +1,7 @@
 """The one door to Numba.
 
-`kernel` is the only compiler decorator of the project.  Kernels are compiled when they are
-first called and cached on disk in a folder named after a hash of every kernel source and of
+`kernel` and `entry_kernel` are the only compiler decorators of the project.  Kernels are compiled
+when they are first called and cached on disk in a folder named after a hash of every kernel source and of
 Numba's version: Numba itself only looks at a function's own file, so an edited constant in an
 imported module would otherwise return stale results.
 
@@ -93,6 +93,19 @@ _CACHED = Path() != CACHE_DIR
 KERNELS: list[Any] = []
 
 
+def _compile(function: Callable[..., Any], from_python: bool) -> Any:
+    compiled = numba.njit(
+        cache=_CACHED,
+        nogil=True,
+        error_model="numpy",
+        _nrt=False,
+        no_cpython_wrapper=not from_python,
+        no_cfunc_wrapper=True,
+    )(function)
+    KERNELS.append(compiled)
+    return compiled
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` with Numba when it is first called (cached, without the GIL).
 
@@ -100,10 +113,15 @@ def kernel(function: Callable[..., Any]) -> Any:
     codes.  Division by zero is the kernel's own business (error_model "numpy").  Reference
     counting is off: kernels only borrow the arrays that their Python callers own, and counting
     them made an exit of the hypervisor ten times slower.
+
+    Only other kernels can call a kernel: an `entry_kernel` can also be called from Python.
     """
-    compiled = numba.njit(cache=_CACHED, nogil=True, error_model="numpy", _nrt=False)(function)
-    KERNELS.append(compiled)
-    return compiled
+    return _compile(function, from_python=False)
+
+
+def entry_kernel(function: Callable[..., Any]) -> Any:
+    """A kernel that Python calls: it costs a wrapper, an eighth of a second to compile."""
+    return _compile(function, from_python=True)
 
 
 if COMPILED and not BOUNDSCHECK:

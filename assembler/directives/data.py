@@ -12,7 +12,7 @@ from ..lexer import Span, parse_string, split_operands
 from ..operands import operand
 from ..sections import DATA_KINDS, Fixup
 from ..source import encode
-from ..values import Rel
+from ..values import Rel, anchored
 
 if TYPE_CHECKING:
     from ..unit import Unit
@@ -208,9 +208,10 @@ def origin(unit: Unit, args: Span) -> None:
     value = unit.bound(unit.parse(spans[0], 0), 0)
     section = unit.section
     if isinstance(value, Rel):
-        if value.base is not section:
+        target = anchored(value)
+        if target.base is not section:
             raise Problem("`.org` cannot leave the section", operand=0)
-        value = value.addend
+        value = target.addend
     if not isinstance(value, int):
         raise Problem("this offset is not known here", operand=0)
     if value < section.size:

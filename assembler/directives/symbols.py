@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..diagnostics import Problem
 from ..lexer import Span, split_operands
 from ..reporting import WHOLE
+from ..sections import Section
 from ..values import (
     ABSOLUTE,
     COMMON,
@@ -21,6 +22,7 @@ from ..values import (
     Bound,
     Rel,
     Symbol,
+    anchored,
 )
 from .data import check_room
 
@@ -72,9 +74,11 @@ def set_value(unit: Unit, name: str, value: Bound, variable: bool) -> None:
     symbol.variable = variable
     symbol.defined_at = unit.place
     symbol.section = None
+    if isinstance(value, Rel):
+        value = anchored(value)
     if isinstance(value, int):
         symbol.state, symbol.value = ABSOLUTE, value
-    elif isinstance(value, Rel) and not isinstance(value.base, Symbol):
+    elif isinstance(value, Rel) and isinstance(value.base, Section):
         symbol.state, symbol.section, symbol.value = LABEL, value.base, value.addend
     else:
         symbol.state, symbol.bound = EXPRESSION, value

@@ -22,7 +22,9 @@ from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
 
 RAM = 8 << 20
-DATA = BASE + 0x6000
+DATA = BASE + 0x3F_F000
+"""The page that the accesses reach.  It is the last one of its megapage: where an entry makes a
+table of the pages of code, the word it finds there is zero."""
 TABLE, CODE_TABLE_U, CODE_TABLE_S = ROOT + 0x1000, ROOT + 0x2000, ROOT + 0x3000
 TARGET = 0x4000_0000 + (DATA - BASE)
 CODE_U, CODE_S = 0x1000_0000, 0x2000_0000
@@ -191,6 +193,7 @@ class Judge:
         self.hart.satp = 1 << 31 | ROOT >> 12
         self.root_at = ROOT + 4 * (TARGET >> 22)
         self.leaf_at = TABLE + 4 * (TARGET >> 12 & 1023)
+        self.msip = 0
 
     def expect(self, case: Case) -> tuple[int, ...]:
         """mcause, mtval, root and leaf entries afterwards, the loaded value."""
@@ -207,7 +210,9 @@ class Judge:
             if not hart.in_ram(pa, 4) and not (device and case.access in ("lw", "sw")):
                 raise Trap({FETCH: 1, LOAD: 5, STORE: 7}[kind], TARGET)
             if device:
-                value = 0
+                # The CLINT's first word: it reads 1 once something with bit 0 was stored there.
+                value = self.msip if case.access == "lw" else 0
+                self.msip |= case.access == "sw"
         except Trap as trap:
             cause, tval, value = trap.cause, trap.tval, 0
         return (

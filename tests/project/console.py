@@ -139,6 +139,16 @@ class Shell:
                 shutil.copy(source, folder / part)
         return cls(folder, place / "home")
 
+    def really(self, command: Command) -> tuple[str, str]:
+        """What is run for a command, and the output it must have.
+
+        A target of make must exist; most of them would start these tests again.
+        """
+        if not command.text.startswith("make "):
+            return command.text, command.output
+        text = STANDS_FOR.get(command.text, f"make -n {command.text[5:]}")
+        return text, command.output or ANYTHING
+
     def run(self, text: str) -> tuple[int, str]:
         """Exit code and output of a command line; TimeoutExpired after SECONDS."""
         done = subprocess.run(
@@ -155,10 +165,7 @@ class Shell:
 
     def problem(self, command: Command) -> str | None:
         """Run one command; None if it ended and printed as its page says."""
-        text, wanted = STANDS_FOR.get(command.text, command.text), command.output
-        if text.startswith("make "):
-            # The target must exist; running it would start these tests again.
-            text, wanted = f"make -n {text[5:]}", ANYTHING
+        text, wanted = self.really(command)
         try:
             code, printed = self.run(text)
         except subprocess.TimeoutExpired:
@@ -171,23 +178,21 @@ class Shell:
 
 def renew(page: Path) -> int:
     """Put today's output into a page where it shows another; how many commands that were."""
-    text = page.read_text(encoding="utf-8")
-    renewed = 0
+    lines = page.read_text(encoding="utf-8").splitlines()
+    found = commands("\n".join(lines), page.name)
+    changes: list[tuple[Command, str]] = []
     with tempfile.TemporaryDirectory() as place:
         shell = Shell.with_copies(Path(place))
-        for command in commands(text, page.name):
-            typed = STANDS_FOR.get(command.text, command.text)
-            if typed.startswith("make "):
-                continue
-            _, printed = shell.run(typed)
-            if difference(command.output, printed) is not None:
-                head = f"$ {command.text}\n".replace("\n", "\n> ")[:-2]
-                assert head + command.output in text
-                now = _plain(printed).replace(str(ROOT), ANYTHING)
-                text = text.replace(head + command.output, head + now, 1)
-                renewed += 1
-    page.write_text(text, encoding="utf-8")
-    return renewed
+        for command in found:
+            text, wanted = shell.really(command)
+            _, printed = shell.run(text)
+            if difference(wanted, printed) is not None:
+                changes.append((command, _plain(printed).replace(str(ROOT), ANYTHING)))
+    for command, printed in reversed(changes):
+        start = command.line + command.text.count("\n")
+        lines[start : start + command.output.count("\n")] = printed.splitlines()
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return len(changes)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from toyvm import platform
 from toyvm.hart import state as s
 from toyvm.isa import csr, sv32
-from toyvm.jit import kernel
+from toyvm.jit import entry_kernel, kernel
 
 MPP_SHIFT: Final = csr.MSTATUS_MPP_SHIFT
 MPP_MASK: Final = csr.MSTATUS_MPP
@@ -38,13 +38,13 @@ PMPADDR63: Final = csr.PMPADDR0 + 63
 STEPS_PER_TICK: Final = platform.STEPS_PER_TICK
 
 
-@kernel
+@entry_kernel
 def time_now(p):
     """mtime in ticks."""
     return (p[s.STEPS] + p[s.IDLE]) // STEPS_PER_TICK + p[s.TIME_OFFSET]
 
 
-@kernel
+@entry_kernel
 def deadline_step(p):
     """The value of STEPS at which the next timer interrupt becomes pending; NEVER if none."""
     nearest = s.NEVER
@@ -58,7 +58,7 @@ def deadline_step(p):
     return (nearest - p[s.TIME_OFFSET]) * STEPS_PER_TICK - p[s.IDLE]
 
 
-@kernel
+@entry_kernel
 def mip_now(p):
     """The whole of mip: software bits, device lines and timers (§3.1.9)."""
     pending = p[s.MIP] | p[s.LINES]
@@ -195,7 +195,7 @@ def _pmp_read(p, number):
     return p[s.PMPADDR + entry] & ~np.int64(PMP_GRAIN_TOR)
 
 
-@kernel
+@entry_kernel
 def csr_read(p, number):
     """Value of a CSR that `csr_legal` allows, zero-extended (int64)."""
     block = number >> 8
@@ -357,7 +357,7 @@ def _pmp_write(p, number, value):
     return np.int64(s.EFFECT_PMP)
 
 
-@kernel
+@entry_kernel
 def csr_write(p, number, value):
     """Write `value` (0 to 2^32-1) to a CSR that `csr_legal` allows; effect bits."""
     block = number >> 8

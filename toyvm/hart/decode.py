@@ -15,7 +15,7 @@ from toyvm.hart import ops
 from toyvm.hart import state as s
 from toyvm.isa.op import Op
 from toyvm.isa.table import INSNS
-from toyvm.jit import kernel, load32
+from toyvm.jit import entry_kernel, kernel, load32
 
 UNDECODED: Final = 0
 """A word that has not been looked at, or was overwritten: RARE with event 0."""
@@ -184,7 +184,7 @@ def word_at(dec, ram, entry):
     return load32(ram, (page << 12) + ((entry - slot * ops.SLOT_ENTRIES) << 2))
 
 
-@kernel
+@entry_kernel
 def invalidate(dec, slots, offset, length):
     """Forget the decoded words that the bytes [offset, offset + length) of RAM may have changed.
 
@@ -215,7 +215,7 @@ def take_slot(p, dec, slots, page):
     return slot
 
 
-@kernel
+@entry_kernel
 def forget_slots(p, dec, slots):
     """Take all slots back.  The caller flushes every fetch entry of the TLB."""
     for slot in range(p[s.NEXT_SLOT]):

@@ -12,7 +12,7 @@ import numpy as np
 
 from toyvm.hart import access, csrfile, decode, ops, tlb, trap
 from toyvm.hart import state as s
-from toyvm.jit import kernel
+from toyvm.jit import entry_kernel, kernel
 
 # Why `execute` returned.
 EXIT_BUDGET: Final = 0
@@ -39,7 +39,7 @@ EVENT_MISALIGNED: Final = 9
 PAGE_WORDS: Final = 1024
 
 
-@kernel
+@entry_kernel
 def apply_effects(core, effects):
     """Answer the effect bits of a privileged kernel on the hart's own record."""
     p = core.p

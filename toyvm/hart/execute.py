@@ -17,7 +17,7 @@ import numpy as np
 
 from toyvm.hart import csrfile, events, ops, tlb
 from toyvm.hart import state as s
-from toyvm.jit import kernel, load8, load16, load32, store8, store16, store32
+from toyvm.jit import entry_kernel, kernel, load8, load16, load32, store8, store16, store32
 
 
 @kernel
@@ -59,7 +59,7 @@ def _mulhu(a, b):
     return np.int64((np.uint64(a) * np.uint64(b)) >> np.uint64(32))
 
 
-@kernel
+@entry_kernel
 def execute(core, end):
     """Run until p[STEPS] == end or an exit; returns an EXIT_ code.
 

@@ -16,7 +16,7 @@ from toyvm import platform
 from toyvm.hart import csrfile, decode
 from toyvm.hart import state as s
 from toyvm.isa import csr, sv32
-from toyvm.jit import kernel, load32, store32
+from toyvm.jit import entry_kernel, kernel, load32, store32
 
 LOAD: Final = 1
 STORE: Final = 2
@@ -28,7 +28,7 @@ ACCESS_FAULT: Final = -2
 _RAM_BASE: Final = platform.RAM_BASE
 
 
-@kernel
+@entry_kernel
 def frame_offset(fmap, pa):
     """Byte offset in `ram` of the physical address `pa`, negative if that is not RAM."""
     index = (pa - _RAM_BASE) >> 12
@@ -75,7 +75,7 @@ def pmp_allows(p, pa, access, mode):
     return mode == s.MODE_M
 
 
-@kernel
+@entry_kernel
 def data_mode(p):
     """The mode whose rules loads and stores follow (§3.1.6.3, MPRV)."""
     if p[s.MODE] == s.MODE_M and p[s.MSTATUS] & csr.MSTATUS_MPRV:

@@ -19,7 +19,7 @@ import numpy as np
 from toyvm.hart import mmu
 from toyvm.hart import state as s
 from toyvm.isa import csr
-from toyvm.jit import kernel
+from toyvm.jit import entry_kernel, kernel
 
 SETS: Final = 256
 FETCH: Final = 0
@@ -74,7 +74,7 @@ def select(p, tlb):
         p[s.DATA_BASE] = _find(p, tlb, tag)
 
 
-@kernel
+@entry_kernel
 def flush_all(p, tlb):
     """Forget every translation, identity included (PMP, watchpoints, decoded pages)."""
     for i in range(CONTEXTS):

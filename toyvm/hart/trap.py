@@ -12,7 +12,7 @@ import numpy as np
 from toyvm.hart import csrfile
 from toyvm.hart import state as s
 from toyvm.isa import causes, csr
-from toyvm.jit import kernel
+from toyvm.jit import entry_kernel, kernel
 
 INTERRUPT: Final = causes.CAUSE_INTERRUPT
 """The top bit of mcause on RV32."""
@@ -30,7 +30,7 @@ CAUSE_BREAKPOINT: Final = causes.CAUSE_BREAKPOINT
 CAUSE_ECALL_U: Final = causes.CAUSE_ECALL_U
 
 
-@kernel
+@entry_kernel
 def take_trap(p, cause, tval):
     """Deliver a trap to the record: one step.  `cause` has bit 31 set for interrupts.
 

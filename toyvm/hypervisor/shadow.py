@@ -19,7 +19,7 @@ from toyvm.hart import mmu, tlb
 from toyvm.hart import state as s
 from toyvm.hypervisor import ledger
 from toyvm.isa import csr, sv32
-from toyvm.jit import kernel, load32, store32
+from toyvm.jit import entry_kernel, kernel, load32, store32
 
 # Fields of a vCPU's control array (int64), which only the hypervisor sees.
 COUNTERS: Final = 0
@@ -93,7 +93,7 @@ def _drop_root(c, ram, root):
     c[TAGS + root] = 0
 
 
-@kernel
+@entry_kernel
 def drop_all(h, c):
     """Forget every shadow table (PMP has changed, or the reserve is empty)."""
     for root in range(ROOTS):

@@ -13,7 +13,7 @@ import numpy as np
 from toyvm.hart import access, csrfile, events, execute, mmu
 from toyvm.hart import state as s
 from toyvm.hypervisor import emulate, ledger, mmio, reflect, shadow
-from toyvm.jit import kernel
+from toyvm.jit import entry_kernel, kernel
 
 EXIT_TRACE: Final = 16
 """Compiled code returns after every exit when tracing is on."""
@@ -78,7 +78,11 @@ def _page_fault(h, g, c, cause):
     if status == access.MMIO:
         return np.int64(ledger.MMIO), np.int64(events.EXIT_MMIO)
     if redirected:
-        return np.int64(ledger.MPRV), np.int64(-1)
+        if v[s.WATCH_HIT] < 0:
+            return np.int64(ledger.MPRV), np.int64(-1)
+        p[s.WATCH_HIT] = v[s.WATCH_HIT]
+        v[s.WATCH_HIT] = -1
+        return np.int64(ledger.MPRV), np.int64(events.EXIT_WATCH)
     return np.int64(ledger.ACCESS_FAULT), np.int64(-1)
 
 
@@ -105,7 +109,7 @@ def _handle(h, g, c):
     return code
 
 
-@kernel
+@entry_kernel
 def run(h, g, c, end):
     """Run the vCPU until its STEPS == end or something needs Python; an EXIT_ code.
 

@@ -133,6 +133,12 @@ class Vm(Computer):
         if effects & (s.EFFECT_PMP | s.EFFECT_TRANSLATION):
             self._drop_shadow()
 
+    def _set_watchpoints(self) -> None:
+        """In both records: some accesses are done on the guest's (see mmio)."""
+        super()._set_watchpoints()
+        self.record[s.WATCHES] = self.hart.p[s.WATCHES]
+        self.record[s.WATCH : s.FIELDS] = self.hart.p[s.WATCH : s.FIELDS]
+
     # ---- exits ------------------------------------------------------------------------------
 
     def trace_exits(self, report: Callable[[str], None] | None) -> None:
