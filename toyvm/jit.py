@@ -1,9 +1,9 @@
 """The one door to Numba.
 
 `kernel` and `entry_kernel` are the only compiler decorators of the project.  Kernels are compiled
-when they are first called and cached on disk in a folder named after a hash of every kernel source and of
-Numba's version: Numba itself only looks at a function's own file, so an edited constant in an
-imported module would otherwise return stale results.
+when they are first called and cached on disk, in a folder named after a hash of every kernel
+source and of Numba's version: Numba itself only looks at a function's own file, so an edited
+constant in an imported module would otherwise return stale results.
 
 With NUMBA_DISABLE_JIT=1 the same kernels run as plain Python; with NUMBA_BOUNDSCHECK=1 every
 array access is checked.  The raw loads and stores below are then ordinary indexing as well.

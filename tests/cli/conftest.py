@@ -114,7 +114,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def process(tmp_path) -> Callable[..., Result]:
+def process(tmp_path, compiled) -> Callable[..., Result]:
     """Run the program as a process of its own, outside of the checkout."""
 
     def run(*arguments: object, stdin: str | None = "", timeout: float = 120) -> Result:
@@ -148,3 +148,11 @@ def source(tmp_path) -> Callable[..., Path]:
 @pytest.fixture
 def hello(source) -> Path:
     return source(HELLO.format(finish="0x5555"), "hello.s")
+
+
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """The kernels are in the cache: what follows is not about compile times."""
+    from toyvm.cli.machines import warm_up
+
+    warm_up(quiet=True)

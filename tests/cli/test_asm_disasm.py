@@ -56,7 +56,7 @@ def test_errors_write_nothing_and_keep_the_old_file(cli, source, tmp_path):
     result = cli("asm", path, "-o", out)
     assert result.code == 2
     assert f"{path}:1:5" in result.err
-    assert "addi" in result.err
+    assert "adid" in result.err
     assert "1 error; nothing was written" in result.err
     assert out.read_text() == "precious"
     assert sorted(p.name for p in tmp_path.iterdir() if p.suffix == ".tmp") == []

@@ -111,7 +111,7 @@ def test_the_end_of_the_input_does_not_end_the_run(process, source):
     assert result.code == 3
 
 
-def test_closed_stdin_is_no_trouble(hello, tmp_path):
+def test_closed_stdin_is_no_trouble(compiled, hello):
     done = subprocess.run(
         program("run", hello, *BARE),
         stdin=subprocess.DEVNULL,
@@ -266,7 +266,7 @@ def test_a_disk_file_keeps_what_the_guest_wrote(cli, tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="signals of Unix")
 @pytest.mark.parametrize("text", [LOOP, TRAPS, SLEEP])
 @pytest.mark.parametrize("vm", [(), ("--vm",)])
-def test_ctrl_c_ends_every_guest_soon(source, text, vm, tmp_path):
+def test_ctrl_c_ends_every_guest_soon(compiled, source, text, vm):
     import signal
 
     # Its input is a pipe that stays open: the guest may wait for a key.

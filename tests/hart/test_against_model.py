@@ -244,6 +244,73 @@ def test_code_across_pages_and_at_the_end_of_ram() -> None:
     assert model.x[5] == 1425
 
 
+def flushes_then_user_mode(flushes: int, status: int) -> Program:
+    """M-mode flushes, then goes to U-mode on its own page, which U-mode must not execute.
+
+    An interrupt to S-mode comes first, so that U-mode's fetch is a fresh one.
+    """
+    root, table = RAM_BASE + 0x10000, RAM_BASE + 0x11000
+    a = Asm()
+    for number, label in ((0x305, "m_handler"), (0x105, "s_handler")):
+        a.la(5, label)
+        a.csrw(number, 5)
+    a.addi(5, 0, -1)
+    a.csrw(0x3B0, 5)
+    a.addi(5, 0, 0x1F)
+    a.csrw(0x3A0, 5)
+    a.li(5, 1 << 31 | root >> 12)
+    a.csrw(0x180, 5)
+    a.sfence_vma()
+    a.addi(5, 0, 0x200)
+    for number in (0x303, 0x304, 0x344):  # a pending, delegated external interrupt
+        a.csrw(number, 5)
+    a.li(5, status)
+    a.csrrs(0, 0x300, 5)
+    a.li(20, flushes)
+    a.j("flush")
+    a.pad_to(RAM_BASE + 0x1000)
+    a.label("flush")
+    a.beq(20, 0, "leave")
+    a.sfence_vma()
+    a.addi(20, 20, -1)
+    a.j("flush")
+    a.label("leave")
+    a.la(5, "user")
+    a.csrw(0x341, 5)
+    a.mret()
+    a.label("user")
+    a.nop()
+    a.j("user")
+    a.pad_to(RAM_BASE + 0x2000)
+    a.label("m_handler")
+    a.csrr(9, 0x342)
+    a.label("end")
+    a.j("end")
+    a.pad_to(RAM_BASE + 0x3000)
+    a.label("s_handler")
+    a.addi(11, 0, 0x200)
+    a.csrrc(0, 0x104, 11)
+    a.sret()
+    image = bytearray(a.image().ljust(0x12000, b"\0"))
+    ptes = {root + 4 * (RAM_BASE >> 22): table >> 12 << 10 | 1}
+    for page in range(4):  # valid, readable, executable, accessed: but not for U-mode
+        ptes[table + 4 * page] = (RAM_BASE >> 12) + page << 10 | 0x4B
+    for pa, pte in ptes.items():
+        image[pa - RAM_BASE : pa - RAM_BASE + 4] = pte.to_bytes(4, "little")
+    return Program(f"{flushes} flushes, mstatus {status:#x}", bytes(image), 60 + 4 * flushes)
+
+
+@pytest.mark.parametrize("status", [0, 1 << 17], ids=["plain", "MPRV"])
+def test_any_number_of_flushes(status: int) -> None:
+    """Nothing that a TLB held before a flush comes back, however many there were."""
+    for flushes in range(70):
+        program = flushes_then_user_mode(flushes, status)
+        dut = MachineAdapter.of(program)
+        model = dut.model()
+        lockstep_chunks(dut, model, [program.steps], name=program.name)
+        assert model.csr("mcause") == 12
+
+
 def test_trap_loop_counts_steps() -> None:
     """mtvec at an illegal word: every step is a trap, and the clock goes on."""
     a = Asm()

@@ -1,0 +1,1 @@
+"""Measurements for docs/performance.md: `make bench`."""
