@@ -14,6 +14,7 @@ from .layout import Output, collect, place
 from .relocations import apply, high_part_of
 from .reporting import find_word
 from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, Fixup, Section
+from .source import encode
 from .unit import Unit
 from .values import (
     ABSOLUTE,
@@ -35,6 +36,7 @@ from .values import (
 
 _BINDINGS = {LOCAL_BINDING: "LOCAL", GLOBAL_BINDING: "GLOBAL", WEAK_BINDING: "WEAK"}
 _MEMORY_TOP = 1 << 32
+_WORD = (1 << 64) - 1
 
 
 class Linker:
@@ -105,9 +107,9 @@ class Linker:
         """Room for .comm symbols, behind all .bss sections."""
         unit = None
         section = None
-        for name, (symbol, owner) in self.globals.items():
-            if symbol.state != COMMON:
-                continue
+        common = [name for name, (symbol, _) in self.globals.items() if symbol.state == COMMON]
+        for name in sorted(common, key=_bucket):
+            symbol, owner = self.globals[name]
             if section is None or unit is None:
                 unit = self.units[-1]
                 section = Section(
@@ -387,6 +389,17 @@ PROVIDED = frozenset(
      "__DATA_BEGIN__", "__SDATA_BEGIN__", "__global_pointer$"]
 )  # fmt: skip
 """Symbols that GNU ld's default script defines; here as well when they are used."""
+
+
+def _bucket(name: str) -> int:
+    """The place of a name in GNU ld's symbol table, which is the order of common storage."""
+    value = 0
+    for byte in encode(name):
+        value = value + byte + (byte << 17) & _WORD
+        value ^= value >> 2
+    size = len(encode(name))
+    value = value + size + (size << 17) & _WORD
+    return (value ^ value >> 2) % 4051
 
 
 def _permissions(output: Output) -> int:

@@ -90,7 +90,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Random tests without end.")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=None, help="the first seed (default: random)")
-    parser.add_argument("--programs", type=int, default=0, help="at most so many seeds; 0: no limit")
+    parser.add_argument("--programs", type=int, default=0, help="seeds at most; 0: no limit")
     chosen = parser.parse_args()
     first = random.SystemRandom().randrange(1 << 40) if chosen.seed is None else chosen.seed
     return campaign(first, chosen.minutes, chosen.programs, devices=chosen.programs == 0)

@@ -143,7 +143,7 @@ def accepted(unit: Unit, args: Span) -> None:
 
 
 _ACCEPTED = (
-    ".attribute", ".file", ".loc", ".ident", ".line", ".ln", ".linefile", ".hidden", ".internal",
+    ".attribute", ".extern", ".file", ".loc", ".ident", ".line", ".ln", ".linefile", ".hidden", ".internal",
     ".protected", ".variant_cc", ".title", ".sbttl", ".list", ".nolist", ".psize", ".eject",
     ".addrsig", ".addrsig_sym",
     ".cfi_sections", ".cfi_startproc", ".cfi_endproc", ".cfi_personality", ".cfi_lsda",

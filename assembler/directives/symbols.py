@@ -168,8 +168,8 @@ def common(local: bool) -> Callable[[Unit, Span], None]:
             raise Problem("a name and a size are needed here", expected="name, size, alignment")
         name = name_of(spans[0], 0)
         size = unit.evaluate(spans[1], 1, "a size")
-        # Without an alignment GNU as takes the largest power of two in the size, at most 16.
-        align = min(16, 1 << max(size, 1).bit_length() - 1) if not local else 1
+        # Without an alignment GNU as takes the size, up to a power of two, at most 16.
+        align = 1 if local else min(16, 1 << (max(size, 1) - 1).bit_length())
         if len(spans) > 2:
             align = unit.evaluate(spans[2], 2, "an alignment")
         if size < 0 or size > unit.limits.memory_bytes:

@@ -100,6 +100,7 @@ def test_a_store_across_pages_changes_both() -> None:
     twin = agree(
         guest("""
             li   s3, 2
+            li   a1, 0
             la   s5, last
             j    last
             .align 12

@@ -185,9 +185,9 @@ def test_two_vms_have_a_reservation_each() -> None:
 
 
 def test_load_forgets_the_reservation_of_the_guest_before() -> None:
-    twin = Twin(guest("la s2, _start\n lr.w t0, (s2)\n j ."), judged=False)
+    twin = Twin(guest("li s2, 0x80050000\n lr.w t0, (s2)\n j ."), judged=False)
     for computer in (twin.bare, twin.vm):
         computer.run(10)
-        computer.load(guest("la s2, _start\n sc.w s3, zero, (s2)\n pass"))
+        computer.load(guest("li s2, 0x80050000\n sc.w s3, zero, (s2)\n pass"))
         assert computer.run(100).reason == "exit"
         assert int(computer.x[19]) == 1

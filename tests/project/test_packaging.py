@@ -89,9 +89,7 @@ class Installed:
 
     def python(self, code: str) -> str:
         """What a piece of Python prints, stripped."""
-        return run(
-            sys.executable, "-P", "-c", code, cwd=self.folder, env=self.environment
-        ).strip()
+        return run(sys.executable, "-P", "-c", code, cwd=self.folder, env=self.environment).strip()
 
 
 @pytest.fixture(scope="module")

@@ -76,17 +76,13 @@ def demo(
 
 
 def demo_lab() -> Path:
-    """The demo's lab file: in the installed package, else in the checkout."""
-    import toyvm
+    """The demo's lab file: the shipped one, whatever lies in the current directory."""
+    from toyvm.control.labs import shipped_labs
 
-    package = Path(toyvm.__file__).parent
-    for path in (
-        package / "control" / "data" / "labs" / "demo.toml",
-        package.parent / "labs" / "demo.toml",
-    ):
-        if path.is_file():
-            return path
-    raise CliError("labs/demo.toml is missing from this installation; install toyvm again")
+    found = shipped_labs().get("labs/demo.toml")
+    if found is None:
+        raise CliError("labs/demo.toml is missing from this installation; install toyvm again")
+    return found
 
 
 def measure_overhead() -> dict[str, Any]:

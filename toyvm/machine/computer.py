@@ -135,7 +135,8 @@ class Computer:
         fresh[s.DELIVER] = self.record[s.DELIVER]
         self.record[:] = fresh
         self.x[:] = 0
-        self.hart.flush()
+        self.hart.p[s.RESERVATION] = -1
+        self.hart.set_breakpoints(sorted(self._breakpoints))
         self.board.reset()
         self._stop = None
         self._trapping = 0
@@ -461,7 +462,10 @@ class Computer:
         number = csr.BY_NAME[name].number if isinstance(name, str) else name
         if number not in csr.BY_NUMBER:
             raise KeyError(name)
+        # The kernel writes as an instruction that has yet to be counted: pretend there is one.
+        self.record[s.STEPS] -= 1
         effects = int(csrfile.csr_write(self.record, np.int64(number), np.int64(value & s.MASK32)))
+        self.record[s.STEPS] += 1
         self._effects(effects)
 
     def _effects(self, effects: int) -> None:
