@@ -16,8 +16,8 @@ help:
 	@echo "make test                the whole test suite; PYTEST='-k shadow' passes arguments on"
 	@echo "make lint                ruff, mypy and the import rules"
 	@echo "make docs                write the generated pages again"
-	@echo "make bench               measure this computer"
-	@echo "make fuzz MINUTES=n      random tests for n minutes, new seeds each time"
+	@echo "make bench               measure this computer, into docs/performance.md"
+	@echo "make fuzz MINUTES=n      random programs for n minutes, bare, virtualised and on the model"
 	@echo "make clean               remove $(VENV) and everything built"
 	@echo "PYTHON=python3.12 chooses the interpreter; XDIST=n the number of test processes"
 
@@ -57,9 +57,7 @@ docs: $(DEV_STAMP)
 	@$(BIN)/python -m toyvm.isa.doc
 
 bench: warm
-	@$(BIN)/toyvm bench cpu
-	@$(BIN)/toyvm bench overhead
-	@$(BIN)/toyvm bench start
+	@$(BIN)/python -m benchmarks
 
 MINUTES ?= 5
 fuzz: warm

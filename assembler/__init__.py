@@ -4,6 +4,17 @@
     image.to_elf()
 
 ``assemble`` returns an ``Image`` or raises ``AssemblyError`` with the list of diagnostics.
+
+Bytes and addresses are those of ``riscv64-unknown-elf-as -march=rv32ima_zicsr_zifencei
+-mabi=ilp32 -mno-relax`` and ``ld -Ttext=BASE``.  The differences that are meant:
+
+- refused, though GNU as takes it silently: ``lw a0, a1`` and ``j a1`` (there: symbols of these
+  names), ``li a0, 0x1ffffffff`` (there: the low half), escapes in strings that do not exist,
+  a comma with nothing behind it, CSR names that this machine does not have, subsections;
+- ``.align 2`` and ``.align 1`` align in code as well (there they are ignored);
+- ``'\\0'`` and other octal character constants are as in C (there ``'\\0'`` is 48);
+- ``//`` begins a comment anywhere; ``.rodata`` is a directive;
+- ``.cfi_*`` is accepted but makes no ``.eh_frame``.
 """
 
 from __future__ import annotations

@@ -162,6 +162,7 @@ def csr_number(unit: Unit, value: Any, index: int) -> int:
                 f"`{value.name}` is not a CSR",
                 operand=index,
                 expected="the name or number of a control and status register",
+                notes=["one that this machine does not have can be written as a number"],
                 hint=did_you_mean(value.name, CSR_NUMBERS),
             )
     number = value if isinstance(value, int) else unit.constant(value, index, "a CSR number")

@@ -78,7 +78,7 @@ _TOKEN = re.compile(
       (?P<local>[0-9]+[bf](?![\w.$]))
     | (?P<number>[0-9][\w]*)
     | (?P<name>(?:[^\W\d]|[.$])[\w.$]*)
-    | (?P<char>'(?:\\.|[^\\])'?)
+    | (?P<char>'(?:\\[0-7]{1,3}|\\.|[^\\])'?)
     | (?P<op><<|>>|<>|<=|>=|==|!=|&&|\|\||[-+*/%<>=!~&|^()])
     )""",
     re.VERBOSE | re.DOTALL,
@@ -309,6 +309,8 @@ class _Parser:
         if body == "":
             raise self.fail("a character is missing after `'`")
         if body[0] == "\\" and len(body) > 1:
+            if body[1] in "01234567":
+                return int(body[1:], 8) & 0xFF
             return _ESCAPES.get(body[1], ord(body[1]))
         code = ord(body[0])
         if code > 0x7F:

@@ -28,7 +28,7 @@ _HEAD = re.compile(r"[ \t\f\v\r]*((?:[^\W\d]|[.$])[\w.$\\@()]*)(?=[\s=]|$)")
 _ASSIGN = re.compile(r"[ \t\f\v\r]*((?:[^\W\d]|[.$])[\w.$]*)[ \t]*(==?)(?!=)")
 _PIECE = re.compile(r"""["';#/]""")
 _STRING_END = re.compile(r'(?:[^"\\]|\\.)*(")?', re.DOTALL)
-_CHAR = re.compile(r"'(?:\\.|[^\\])?'?", re.DOTALL)
+_CHAR = re.compile(r"'(?:\\[0-7]{1,3}|\\.|[^\\])?'?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

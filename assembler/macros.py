@@ -95,7 +95,8 @@ def define(unit: Unit, args: Span) -> None:
             f"the macro `{name}` is defined twice",
             hint=f".purgem {name} forgets the first one",
         )
-    unit.macros[name] = Macro(name, parameters, tuple(body), tuple(numbers), file)
+    macro = Macro(name, parameters, tuple(body), tuple(numbers), file)
+    unit.macros[name] = unit.macros_folded[name.lower()] = macro
     if name in FORMS:
         unit.choose_memo()
 
@@ -308,6 +309,7 @@ def purge(unit: Unit, args: Span) -> None:
                 f"there is no macro `{name}`", operand=-2, hint=did_you_mean(name, unit.macros)
             )
         del unit.macros[name]
+        unit.macros_folded.pop(name.lower(), None)
         if name in FORMS:
             unit.choose_memo()
 
@@ -350,7 +352,7 @@ def _repeat_with(unit: Unit, args: Span, directive: str) -> None:
     rest = squeeze(rest[1:] if rest.startswith(",") else rest)
     values: list[str] = []
     if directive == ".irpc":
-        text = _argument(rest, 0)[0]
+        text = _argument(rest, 0)[0] if rest.startswith('"') else rest.replace(" ", "")
         values = list(text) or [""]
     else:
         at = 0

@@ -11,26 +11,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import forms
-from .diagnostics import Diagnostic, Problem, Reporter, Stop, did_you_mean
-from .frames import FILE, SPLIT, Frame
+from .diagnostics import Problem, Reporter, Stop, did_you_mean
+from .frames import FILE, Frame
 from .lexer import (
     SIMPLE,
     Span,
     Statement,
-    blank_comments,
     parse_statement,
     split_line,
     split_operands,
 )
 from .limits import Limits
-from .names import Names
 from .operands import cached, operand
+from .reader import Reader
 from .sections import BRANCH, Fixup, Section, default_attributes
 from .source import Files
 from .values import ABSOLUTE, Rel, Symbol, anchored
 
 if TYPE_CHECKING:
-    from .conditions import Condition
     from .macros import Macro
 
 # Statements that mean the same everywhere: text of the line -> machine code.
@@ -45,10 +43,9 @@ _DEFINING = frozenset([".include", ".macro", ".equ", ".set", ".equiv"])
 _CONTROL = frozenset(
     [".macro", ".rept", ".rep", ".irp", ".irpc", ".include", ".exitm", ".end", ".endm", ".endr"]
 )
-_FRAME_COST = 4
 
 
-class Unit(Names):
+class Unit(Reader):
     """The state of assembling one source."""
 
     def __init__(
@@ -63,23 +60,18 @@ class Unit(Names):
         super().__init__(reporter, limits)
         self.name = name
         self.files = files
-        self.frames: list[Frame] = []
         self.sections: dict[str, Section] = {}
         self.section_stack: list[tuple[Section, Section]] = []
         self.macros: dict[str, Macro] = {}
+        self.macros_folded: dict[str, Macro] = {}
         self.macro_count = 0
-        self.conditions: list[Condition] = []
-        self.skipping = False
-        self.statements = 0
         self.stored = 0
-        self.expanded = 0
         self.branch_count = 0
         self.branches: list[tuple[int, Section]] = []
         self.long_branches = long_branches
         self.option_depth = 0
         self.forms = forms.FORMS
         self.memo = _MEMO
-        self.ended = False
         for section in (".text", ".data", ".bss"):
             self.section_named(section)
         self.sections[".text"].align = 4
@@ -91,6 +83,8 @@ class Unit(Names):
 
     def assemble(self, text: str) -> None:
         """Assemble the whole source; mistakes go to the reporter."""
+        from .conditions import skip
+
         try:
             self.push_file(FILE, self.name, text, -1)
             while self.frames:
@@ -98,7 +92,7 @@ class Unit(Names):
                 if frame.index >= len(frame.lines):
                     self.end_frame(frame)
                 elif self.skipping:
-                    self.skip_lines(frame)
+                    skip(self, frame)
                 else:
                     self.run_frame(frame)
             self.finish()
@@ -106,115 +100,6 @@ class Unit(Names):
             return
         except Problem as problem:
             self.report(problem)
-
-    def push_file(self, kind: str, name: str, text: str, parent: int) -> None:
-        """Read the lines of a file or include next."""
-        if "\0" in text:
-            line = text.count("\n", 0, text.index("\0")) + 1
-            self.reporter.add(
-                Diagnostic(
-                    "error", "the source contains a NUL character: it is not text", name, line
-                )
-            )
-            raise Stop
-        shown = text.split("\n")
-        blanked, open_comment = blank_comments(text)
-        lines = shown if blanked is text else blanked.split("\n")
-        frame = self.positions.new(
-            kind, name, name, lines, range(1, len(shown) + 1), parent, shown
-        )
-        if open_comment >= 0:
-            line = text.count("\n", 0, open_comment)
-            column = open_comment - (text.rfind("\n", 0, open_comment) + 1)
-            self.error_at(
-                frame.base + line, "this comment is never closed", column, column + 2,
-                hint="end it with */",
-            )  # fmt: skip
-        self.push_frame(frame)
-
-    def push_frame(self, frame: Frame) -> None:
-        """Read the frame's lines next."""
-        frame.conditions = len(self.conditions)
-        outer = self.frames[-1] if self.frames else None
-        frame.depth = (outer.depth if outer else 0) + (frame.kind != SPLIT)
-        if frame.depth > self.limits.macro_depth + 1:
-            raise Problem(
-                f"macros, repetitions and includes are nested deeper than "
-                f"{self.limits.macro_depth}",
-                operand=None,
-                hint="a macro that calls itself needs an .if that ends the recursion",
-                fatal=True,
-            )
-        self.count(_FRAME_COST)
-        self.frames.append(frame)
-
-    def end_frame(self, frame: Frame) -> None:
-        """A frame has no more lines: repeat it, or go back to the one that holds it."""
-        if frame.kind != SPLIT and len(self.conditions) > frame.conditions:
-            opened = self.conditions[frame.conditions]
-            self.error_at(opened.place, "this condition is never closed", hint="add .endif")
-            del self.conditions[frame.conditions :]
-            self.update_skipping()
-        if frame.repeats > 0 and not self.ended:
-            frame.repeats -= 1
-            frame.index = 0
-            self.count(1)
-            self.expand(frame.characters)
-            return
-        self.frames.pop()
-
-    def expand(self, characters: int) -> None:
-        """Account for text that macros, repetitions and includes produce."""
-        self.expanded += characters
-        if self.expanded > self.limits.expansion_bytes:
-            raise Problem(
-                f"macros, repetitions and includes produce more than "
-                f"{self.limits.expansion_bytes} characters",
-                operand=None,
-                fatal=True,
-            )
-
-    def count(self, lines: int) -> None:
-        """Account for assembled lines; Problem when the bound is reached."""
-        self.statements += lines
-        if self.statements > self.limits.statements:
-            raise Problem(
-                f"more than {self.limits.statements} lines after expansion",
-                operand=None,
-                notes=["macros and repetitions count with every line they produce"],
-                fatal=True,
-            )
-
-    def next_line(self) -> str | None:
-        """The next raw line for a macro body; None at the end of the file or expansion."""
-        while self.frames:
-            frame = self.frames[-1]
-            if frame.index < len(frame.lines):
-                line = frame.lines[frame.index]
-                frame.index += 1
-                self.place = frame.base + frame.index - 1
-                if ";" in line:
-                    pieces = split_line(line)
-                    if len(pieces) > 1:
-                        self.split_frame(pieces)
-                        continue
-                return line
-            if frame.kind != SPLIT:
-                return None
-            self.frames.pop()
-        return None
-
-    def split_frame(self, pieces: list[Span]) -> None:
-        """Read the statements of one line one after the other."""
-        frame = self.positions.frame(self.place)
-        number = frame.numbers[self.place - frame.base]
-        lines = [" " * p.start + p.text for p in pieces]
-        self.expand(sum(map(len, lines)))
-        self.push_frame(
-            self.positions.new(
-                SPLIT, frame.name, frame.file, lines, [number] * len(lines), self.place
-            )
-        )
 
     def run_frame(self, frame: Frame) -> None:
         """Assemble lines until the frame ends or another one has to be read first."""
@@ -319,9 +204,7 @@ class Unit(Names):
     def controls(self, op: str) -> bool:
         """Whether the word may change which line comes next."""
         word = op.lower()
-        return op in self.macros or word in self.macros or word in _CONTROL or word[:3] in (
-            ".if", ".el", ".en",
-        )  # fmt: skip
+        return word in _CONTROL or word[:3] in (".if", ".el", ".en") or bool(self.macro_named(op))
 
     def statement(self, statement: Statement) -> None:
         """Assemble one statement that was taken apart with care."""
@@ -388,7 +271,7 @@ class Unit(Names):
 
     def directive(self, op: str, args: Span) -> None:
         """A macro call, a directive, an assignment, or a word that is none of them."""
-        macro = self.macros.get(op) or self.macros.get(op.lower())
+        macro = self.macro_named(op)
         if macro is not None:
             from .macros import call
 
@@ -411,6 +294,12 @@ class Unit(Names):
                 hint="switch to .text first",
             )
         raise self.unknown_word(op)
+
+    def macro_named(self, name: str) -> Macro | None:
+        """The macro of that name; case does not matter if no exact name fits, as in GNU as."""
+        if not self.macros:
+            return None
+        return self.macros.get(name) or self.macros_folded.get(name.lower())
 
     def unknown_word(self, op: str) -> Problem:
         """Explain a mnemonic or directive that does not exist."""
@@ -504,18 +393,6 @@ class Unit(Names):
             self.forms = {k: v for k, v in forms.FORMS.items() if k not in shadowed}
         else:
             self.memo, self.forms = _MEMO, forms.FORMS
-
-    # -- conditions --------------------------------------------------------------------------
-
-    def update_skipping(self) -> None:
-        """Whether lines are left out follows from the innermost condition."""
-        self.skipping = bool(self.conditions) and not self.conditions[-1].active
-
-    def skip_lines(self, frame: Frame) -> None:
-        """Pass over lines until a condition directive takes effect."""
-        from .conditions import skip
-
-        skip(self, frame)
 
     # -- the end -----------------------------------------------------------------------------
 

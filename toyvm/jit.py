@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform as _host
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +32,8 @@ _SOURCES = (
     "hart",
     *(f"hypervisor/{name}.py" for name in ("vcpu", "emulate", "shadow", "reflect", "mmio")),
 )
+#: Caches of other versions that are kept: the bounds-check and plain-Python legs have their own.
+_OLD_CACHES = 5
 
 
 def source_hash() -> str:
@@ -63,6 +66,20 @@ def _cache_dir(numba_version: str) -> Path:
     return cache_root() / "kernels" / name
 
 
+def _prune(directory: Path) -> None:
+    """Remove the caches of old versions: all but this one and the few used last."""
+    try:
+        others = sorted(
+            (path for path in directory.parent.iterdir() if path != directory and path.is_dir()),
+            key=lambda path: path.stat().st_mtime,
+        )
+        for path in others[:-_OLD_CACHES]:
+            shutil.rmtree(path, ignore_errors=True)
+    except OSError:
+        # Somebody else cleans up at the same time.
+        return
+
+
 def _import_numba() -> tuple[Any, Path]:
     import numba
 
@@ -72,7 +89,9 @@ def _import_numba() -> tuple[Any, Path]:
     config.SLP_VECTORIZE = 0
     directory = _cache_dir(numba.__version__)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        if not directory.exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            _prune(directory)
         probe = directory / f".write-{os.getpid()}"
         probe.touch()
         probe.unlink()

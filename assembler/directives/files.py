@@ -143,9 +143,9 @@ def accepted(unit: Unit, args: Span) -> None:
 
 
 _ACCEPTED = (
-    ".attribute", ".extern", ".file", ".loc", ".ident", ".line", ".ln", ".linefile", ".hidden", ".internal",
-    ".protected", ".variant_cc", ".title", ".sbttl", ".list", ".nolist", ".psize", ".eject",
-    ".addrsig", ".addrsig_sym",
+    ".attribute", ".extern", ".file", ".loc", ".ident", ".line", ".ln", ".linefile",
+    ".hidden", ".internal", ".protected", ".variant_cc", ".title", ".sbttl", ".list", ".nolist",
+    ".psize", ".eject", ".addrsig", ".addrsig_sym",
     ".cfi_sections", ".cfi_startproc", ".cfi_endproc", ".cfi_personality", ".cfi_lsda",
     ".cfi_def_cfa", ".cfi_def_cfa_register", ".cfi_def_cfa_offset", ".cfi_adjust_cfa_offset",
     ".cfi_offset", ".cfi_val_offset", ".cfi_rel_offset", ".cfi_register", ".cfi_restore",

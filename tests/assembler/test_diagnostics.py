@@ -137,7 +137,8 @@ def test_columns_behind_a_comment_and_a_label_and_a_separator():
 
 
 def test_inside_a_macro_the_calls_are_named():
-    text = ".macro inner x\n    lw a0, \\x\n.endm\n.macro outer y\ninner \\y\n.endm\nnop\nouter a1\n"
+    text = ".macro inner x\n    lw a0, \\x\n.endm\n.macro outer y\ninner \\y\n.endm\n"
+    text += "nop\nouter a1\n"
     (item,) = errors(text)
     assert (item.line, marked(item), item.source) == (2, "a1", "    lw a0, a1")
     assert [(t.split("`")[1], p.line) for t, p in item.chain] == [("inner", 5), ("outer", 8)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from assembler import Source, assemble
 from toyvm.isa.pseudo import PSEUDOS
 from toyvm.isa.table import INSNS
@@ -72,8 +73,9 @@ def test_li_at_its_boundaries(tmp_path):
 def test_addresses_whose_low_part_is_negative(tmp_path):
     lines = [".globl _start", "_start:"]
     for offset in (0, 0x7FC, 0x800, 0x804, 0xFFC, 0x1000, 0x1800, 0x2800):
-        for form in ("la a0, d+{}", "lw a1, d+{}", "sw a1, d+{}, t0", "call d+{}", "lui a2, %hi(d+{})",
-                     "lw a2, %lo(d+{})(a2)", "sw a2, %lo(d+{})(a2)"):  # fmt: skip
+        for form in ("la a0, d+{}", "lw a1, d+{}", "sw a1, d+{}, t0", "call d+{}",
+                     "lui a2, %hi(d+{})", "lw a2, %lo(d+{})(a2)",
+                     "sw a2, %lo(d+{})(a2)"):  # fmt: skip
             lines.append(form.format(offset))
         lines += [f"7: auipc a3, %pcrel_hi(d+{offset})", "lw a3, %pcrel_lo(7b)(a3)",
                   "sw a3, %pcrel_lo(7b)(a4)", "addi a3, a3, %pcrel_lo(7b)"]  # fmt: skip

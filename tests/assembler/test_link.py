@@ -60,7 +60,15 @@ PROGRAMS = {
     },
     "common storage is merged": {
         "a.s": ".globl _start\n_start: la a0, buffer\nla a1, other\n.comm buffer, 10, 4\n",
-        "b.s": ".comm buffer, 100, 16\n.comm other, 3\n.bss\n.space 6\n",
+        "b.s": """
+            .comm buffer, 100, 16
+            .comm other, 3
+            .comm zed, 8
+            .comm abc, 5
+            .comm q, 64
+            .bss
+            .space 6
+            """,
     },
     "a definition replaces common storage": {
         "a.s": ".globl _start\n_start: la a0, buffer\n.comm buffer, 10, 4\n",

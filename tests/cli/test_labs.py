@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -274,6 +275,8 @@ def test_a_neighbour_in_another_process(compiled):
         other = start("run", "teachos", "--vm", "--net", f"socket:127.0.0.1:{port}")
         out, err = other.communicate(timeout=120)
         assert b"teachos: done" in out, err
+        # A busy host may be late with one.
+        assert re.search(rb"replies [1-4] of 4", out), out
         assert other.returncode == 0
     finally:
         listener.kill()
@@ -301,15 +304,12 @@ def test_a_neighbour_on_qemu(cli, compiled, tmp_path):
     try:
         wait_for(port)
         pcap = tmp_path / "wire.pcap"
-        run = start(
-            "run", "teachos", "--net", f"socket:127.0.0.1:{port},pcap={pcap}", "--json"
-        )
+        run = start("run", "teachos", "--net", f"socket:127.0.0.1:{port},pcap={pcap}", "--json")
         out, err = run.communicate(timeout=120)
         assert b"teachos: done" in out, err
         facts = json.loads(err.decode().splitlines()[-1])
         assert facts["nets"][0]["frames_out"] > 0
-        # QEMU's guest answers at host speed, ours runs as fast as it can: how many of the four
-        # answers come in time is the hosts' affair. That frames pass both ways is not.
+        assert re.search(rb"replies [1-4] of 4", out), out
         assert facts["nets"][0]["frames_in"] > 0
     finally:
         qemu.kill()

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.cli.conftest import ECHO, HELLO, LOOP, SLEEP, TRAPS, environment, program
+from tests.cli.conftest import ECHO, HELLO, LOOP, READY, SLEEP, TRAPS, environment, program
 
 BARE = ("--bios", "none", "--ram", "1M")
 
@@ -297,3 +297,31 @@ def test_ctrl_c_ends_every_guest_soon(compiled, source, text, vm):
     finally:
         run.kill()
         run.wait()
+
+
+def test_a_reader_that_goes_away_ends_the_run_quietly(compiled, source):
+    flood = READY + "    sb t1, 0(t0)\n    j again\n"
+    run = subprocess.Popen(
+        program("run", source(flood), *BARE),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(),
+    )  # fmt: skip
+    assert run.stdout.read(100) == b"!" * 100
+    run.stdout.close()
+    assert run.wait(30) == 1
+    assert run.stderr.read() == b""
+    run.stderr.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("arguments", [("run", "hello"), ("guests",), ("demo", "--json")])
+def test_a_full_disk_under_the_output_is_told(compiled, arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            program(*arguments), stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+            env=environment(), check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"internal error" not in done.stderr

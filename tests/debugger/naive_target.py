@@ -10,7 +10,7 @@ from tests.naive import NaiveHart
 from tests.support.naive_csrs import NAMES
 from toyvm.debugger.repl import new_session
 from toyvm.debugger.session import Session
-from toyvm.debugger.symbols import from_elf
+from toyvm.debugger.symbols import from_assembly
 from toyvm.debugger.world import Guest, SingleWorld
 
 UART, FINISHER = 0x1000_0000, 0x10_0000
@@ -149,7 +149,7 @@ def guest(source: str, name: str = "naive") -> Guest:
     target = NaiveTarget(name)
     for segment in image.segments:
         target.hart.load_program(bytes(segment.data), segment.addr)
-    return Guest(target, from_elf(image.to_elf()).with_lines(image.lines))
+    return Guest(target, from_assembly(image))
 
 
 def session(source: str, out: object) -> Session:

@@ -311,6 +311,53 @@ def test_any_number_of_flushes(status: int) -> None:
         assert model.csr("mcause") == 12
 
 
+@pytest.mark.parametrize("first", [1, 9], ids=["SSI", "SEI"])
+def test_deadline_at_the_step_of_another_interrupt(first: int) -> None:
+    """The timer comes due by the very step that delivers another interrupt.
+
+    M-mode's timer must then interrupt the handler before its first instruction,
+    in one long run as in single steps.
+    """
+    for delay in range(16, 36):
+        a = Asm()
+        for number, label in ((0x305, "m_handler"), (0x105, "s_handler")):
+            a.la(5, label)
+            a.csrw(number, 5)
+        a.addi(5, 0, -1)
+        a.csrw(0x3B0, 5)
+        a.addi(5, 0, 0x1F)
+        a.csrw(0x3A0, 5)
+        a.li(6, 0x0200_4000)
+        a.addi(5, 0, 5)  # due at step 50
+        a.sw(5, 0, 6)
+        a.sw(0, 4, 6)
+        a.li(5, 1 << first)
+        a.csrw(0x303, 5)
+        a.csrw(0x344, 5)
+        a.li(5, 1 << first | 1 << 7)
+        a.csrw(0x304, 5)
+        a.la(5, "user")
+        a.csrw(0x341, 5)
+        for _ in range(delay):
+            a.nop()
+        a.mret()
+        a.label("user")
+        a.j("user")
+        a.label("s_handler")
+        for _ in range(30):
+            a.addi(7, 7, 1)
+        a.label("s_end")
+        a.j("s_end")
+        a.label("m_handler")
+        a.csrr(8, 0x341)
+        a.label("end")
+        a.j("end")
+        dut = MachineAdapter.of(Program(f"delay {delay}", a.image().ljust(0x1000, b"\0"), 0))
+        model = dut.model()
+        lockstep_chunks(dut, model, [80], name=f"delay {delay}")
+        assert model.csr("mcause") == 1 << 31 | 7
+
+
 def test_trap_loop_counts_steps() -> None:
     """mtvec at an illegal word: every step is a trap, and the clock goes on."""
     a = Asm()

@@ -12,9 +12,9 @@ from .console import ROOT
 
 #: Folders and files that belong to the project; everything else in a checkout is made by tools.
 PARTS = (
-    "toyvm", "assembler", "guestos", "lessons", "labs", "tests", "benchmarks", "docs", ".ci",
-    "Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
-    ".gitignore",
+    "toyvm", "assembler", "guestos", "lessons", "labs", "tests", "benchmarks", "fuzz", "docs",
+    ".ci", "Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md",
+    "LICENSE", ".gitignore",
 )  # fmt: skip
 BINARY = {".bin", ".dtb", ".elf", ".gz", ".img", ".npz", ".pcap", ".png", ".svg"}
 

@@ -41,7 +41,7 @@ class MachineAdapter:
         hart = NaiveHart(
             self.ram_size,
             pmp=self.pmp,
-            mmio=NaiveClint() if self.bios == "none" else None,
+            mmio=NaiveClint(),
             sbi=timer_sbi if self.bios == "sbi" else None,
         )
         hart.ram[:] = self.ram_bytes()

@@ -52,6 +52,12 @@ def run(
     max_insns: Annotated[
         int, typer.Option(help="Stop after this many steps, with exit code 3; 0: no limit.")
     ] = 0,
+    realtime: Annotated[
+        bool,
+        typer.Option(
+            "--realtime", help="Sleep in wfi takes host time (always so with socket and listen)."
+        ),
+    ] = False,
     trace: Annotated[
         str, typer.Option(help="Trace exits or traps to stderr (single-steps: slow).")
     ] = "",
@@ -73,6 +79,7 @@ def run(
         virtio=virtio,
         pmp=pmp,
         max_steps=max_insns,
+        realtime=realtime,
         trace=trace,
         json=json_,
         verbose=verbose,

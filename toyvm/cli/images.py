@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toyvm.debugger.symbols import Symbols, from_elf
+from toyvm.debugger.symbols import Symbols, from_assembly, from_elf
 from toyvm.ui.text import did_you_mean
 
 from .errors import fail
@@ -26,15 +27,32 @@ class LoadedImage:
     """An image ready for a loader. `data` is what `Machine.load` takes.
 
     `kind` is "elf", "flat", "source" or "guest"; `bios` and `ram` what the image asks for.
+    `origin` is what symbols and ELF come from: an `assembler.Image`, the bytes of an ELF file,
+    or None. Both are made when they are first asked for: most runs never do.
     """
 
     name: str
     kind: str
     data: Any
     bios: str = DEFAULT_BIOS
-    symbols: Symbols = field(default_factory=Symbols)
-    elf: bytes = b""
     ram: str | int = DEFAULT_RAM
+    origin: Any = None
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        """The names of the image's addresses."""
+        if self.origin is None:
+            return Symbols()
+        if isinstance(self.origin, bytes):
+            return from_elf(self.origin)
+        return from_assembly(self.origin)
+
+    @cached_property
+    def elf(self) -> bytes:
+        """The image as an ELF file, empty for a flat binary."""
+        if self.origin is None or isinstance(self.origin, bytes):
+            return self.origin or b""
+        return bytes(self.origin.to_elf())
 
 
 def open_image(text: str) -> LoadedImage:
@@ -67,7 +85,7 @@ def open_file(path: Path) -> LoadedImage:
         fail(f"{path} is empty; expected an ELF file or a flat binary")
     if data[:4] == ELF_MAGIC:
         program = check_elf(data, str(path))
-        return LoadedImage(path.name, "elf", program, symbols=from_elf(data), elf=data)
+        return LoadedImage(path.name, "elf", program, origin=data)
     if path.suffix.lower() == ".elf":
         fail(
             f"{path} is no ELF file: it starts with {data[:4].hex(' ')}, expected "
@@ -88,15 +106,13 @@ def open_source(path: Path) -> LoadedImage:
     return from_image(path.name, "source", image)
 
 
-def from_image(name: str, kind: str, image: Any, bios: str = DEFAULT_BIOS) -> LoadedImage:
-    """An assembled image with its name, symbols and source lines."""
+def from_image(name: str, kind: str, image: Any) -> LoadedImage:
+    """An assembled image under its name."""
     from toyvm.machine.loader import load_program
 
     program = load_program(image, 0)
     program.name = name
-    elf = image.to_elf()
-    symbols = from_elf(elf).with_lines(image.lines)
-    return LoadedImage(name, kind, program, bios, symbols, elf)
+    return LoadedImage(name, kind, program, origin=image)
 
 
 def assemble_files(
@@ -131,7 +147,9 @@ def open_guest(name: str) -> LoadedImage:
     from guestos import build, manifest
 
     guest = manifest()[name]
-    return replace(from_image(name, "guest", build(name), guest.bios), ram=guest.ram)
+    image = from_image(name, "guest", build(name))
+    image.bios, image.ram = guest.bios, guest.ram
+    return image
 
 
 def parse_address(text: str, what: str) -> int:

@@ -103,20 +103,25 @@ def execute_lab(
     from toyvm.control.labrun import start_lab
     from toyvm.storage import disk_sha256
 
-    from .machines import mtime_of, warm_up
+    from .machines import warm_up
 
     names = [spec.name for spec in lab.vms]
     texts = {name: bytearray() for name in names}
     view: Any = _Silent() if options.json else lab_view(names, live=options.live)
 
-    def sink(name: str) -> Callable[[bytes], None]:
-        def hear(data: bytes) -> None:
-            text = texts[name]
-            if len(text) < KEEP:
-                text += data
-            view.console(name, data)
+    # Devices only leave their bytes here, in order; they are shown between the turns, where a
+    # full disk or a reader that went away is not the guests' trouble.
+    heard: list[tuple[str, bytes]] = []
 
-        return hear
+    def sink(name: str) -> Callable[[bytes], None]:
+        return lambda data: heard.append((name, data))
+
+    def show() -> None:
+        for name, data in heard:
+            if len(texts[name]) < KEEP:
+                texts[name] += data
+            view.console(name, data)
+        heard.clear()
 
     running = start_lab(lab, open_lab_image, {name: sink(name) for name in names})
     try:
@@ -125,8 +130,8 @@ def execute_lab(
             ready()
         began = time.monotonic()
         with view, Interrupt() as interrupt:
-            reason = _loop(running, options, view, interrupt, mtime_of)
-            view.update(rows_of(running), f"{reason}")
+            reason = _loop(running, options, show, view, interrupt)
+            view.update(rows_of(running), reason)
         seconds = time.monotonic() - began
         hashes = {
             guest.name: [disk_sha256(drive) for drive in guest.drives] for guest in running.guests
@@ -139,11 +144,13 @@ def execute_lab(
 def _loop(
     running: RunningLab,
     options: LabOptions,
+    show: Callable[[], None],
     view: Any,
     interrupt: Interrupt,
-    mtime_of: Callable[[Any], int],
 ) -> str:
     """Turn after turn; why it ended."""
+    from .machines import mtime_of
+
     pacer = Pacer()
     limit = options.max_steps
     while True:
@@ -158,6 +165,7 @@ def _loop(
         began, before = time.monotonic(), _progress(running)
         idle = running.turn(steps)
         pacer.done(steps)
+        show()
         clock = max((mtime_of(guest.vm) for guest in running.guests), default=0)
         view.update(rows_of(running), f"guest time {clock / 10_000_000:.4f} s")
         if interrupt.take():

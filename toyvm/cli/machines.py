@@ -49,6 +49,10 @@ class Built:
         """True when frames may come from another process."""
         return any(card.remote for card in self.cards)
 
+    def descriptors(self) -> list[int]:
+        """Where to wait for frames from other processes."""
+        return [number for card in self.cards if (number := card.fileno()) >= 0]
+
     def close(self) -> None:
         """Close disks, cables and captures."""
         for part in (*self.cards, *self.drives):
@@ -159,6 +163,11 @@ def guest_clock(computer: Any) -> Callable[[], int]:
 
 def warm_up(quiet: bool = False) -> None:
     """Compile the machine if this is the first run, and show that; fast afterwards."""
+    from toyvm import jit
+
+    if jit.is_warm():
+        # What a run needs is loaded from the cache when it is first called.
+        return
     from toyvm.hypervisor.warm import warm
     from toyvm.ui.progress import compile_progress
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +31,7 @@ from .errors import (
     internal_error,
     say,
 )
+from .output import forget_stdout
 
 
 class _Interrupted(Exception):
@@ -102,7 +102,6 @@ def call(arguments: Sequence[str] | None = None) -> int:
             prog_name="toyvm",
             standalone_mode=False,
         )
-        sys.stdout.flush()
         return result if isinstance(result, int) else OK
     except typer.Exit as ending:
         return ending.exit_code
@@ -110,7 +109,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
         say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        _forget_stdout()
+        forget_stdout()
         return FAILED
     except CliError as error:
         say(f"error: {error}" if str(error) else "error")
@@ -143,22 +142,18 @@ def _usage(error: Exception) -> int:
     return USAGE
 
 
-def _forget_stdout() -> None:
-    """The reader of our output is gone: let the interpreter's last flush go nowhere."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        return
-
-
 def main() -> None:
     """The `toyvm` console script."""
+    code = call()
     try:
-        code = call()
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_stdout()
+        forget_stdout()
         code = FAILED
+    except OSError as error:
+        forget_stdout()
+        say(f"error: cannot write the output: {error.strerror}")
+        code = code or USAGE
     sys.exit(code)
 
 

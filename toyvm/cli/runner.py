@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from toyvm.platform import STEPS_PER_TICK, TIMEBASE_HZ
 from toyvm.ui.console import GuestKeys
 from toyvm.ui.pace import Interrupt, Pacer
 from toyvm.ui.tables import grouped
@@ -13,18 +14,25 @@ from toyvm.ui.theme import is_tty
 
 from .errors import FAILED, INTERNAL, INTERRUPTED, OK, SPENT, fail, log_text, say
 from .machines import Built, MachineOptions, build, choice, mtime_of, warm_up
-from .output import print_json
+from .output import forget_stdout, print_json
 
 TRACES = ("exits", "traps")
 #: How long an idle guest waits for a key or a frame before the host is looked at again.
 IDLE_SECONDS = 0.1
+#: Where sleeping takes host time: what a guest may sleep before the host is looked at.
+NAP_SECONDS = 0.001
+NAP_STEPS = int(NAP_SECONDS * TIMEBASE_HZ * STEPS_PER_TICK)
 
 
 @dataclass(frozen=True)
 class RunOptions(MachineOptions):
-    """The options of `toyvm run`; `max_steps` 0 means no limit."""
+    """The options of `toyvm run`; `max_steps` 0 means no limit.
+
+    `realtime`: a guest that sleeps in wfi sleeps as long on the host.
+    """
 
     max_steps: int = 0
+    realtime: bool = False
     trace: str = ""
     json: bool = False
     verbose: bool = False
@@ -47,27 +55,37 @@ class Outcome:
 
 
 class Output:
-    """The guest's bytes on stdout, unbuffered, and nothing else."""
+    """The guest's bytes on stdout, and nothing else.
+
+    `hear` is called from inside of a device and only keeps the bytes; `flush` writes them between
+    slices, so that a full disk or a reader that went away is our trouble and not the guest's.
+    """
 
     def __init__(self) -> None:
-        self._stream = getattr(sys.stdout, "buffer", None)
+        self._pending = bytearray()
         self.count = 0
         self.at_line_start = True
 
-    def write(self, data: bytes) -> None:
-        """Pass bytes on."""
-        if not data:
-            return
-        self.count += len(data)
-        self.at_line_start = data.endswith(b"\n")
-        if self._stream is None:
-            sys.stdout.write(data.decode("utf-8", "replace"))
-        else:
-            self._stream.write(data)
+    def hear(self, data: bytes) -> None:
+        """The guest wrote `data`."""
+        self._pending += data
 
     def flush(self) -> None:
-        """Hand it all to the host."""
-        sys.stdout.flush()
+        """Hand everything to the host; BrokenPipeError if nobody reads any more."""
+        if not self._pending:
+            return
+        data = bytes(self._pending)
+        self._pending.clear()
+        self.count += len(data)
+        self.at_line_start = data.endswith(b"\n")
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            forget_stdout()
+            fail(f"cannot write the guest's output: {error.strerror}")
 
 
 def run_image(options: RunOptions) -> int:
@@ -79,7 +97,7 @@ def run_image(options: RunOptions) -> int:
         if options.trace == "exits" and not options.vm:
             fail("--trace exits needs --vm: a bare machine has no hypervisor to exit to")
     output = Output()
-    built = build(options, output.write)
+    built = build(options, output.hear)
     try:
         for warning in getattr(built.computer, "warnings", ()):
             say(f"warning: {warning}")
@@ -103,16 +121,24 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
             trace_exits(computer)
         else:
             step = trace_traps(computer, built.image.symbols)
-    pacer = Pacer()
+    # A neighbour in another process lives in host time: so must whoever waits for it.
+    naps = options.realtime or built.remote
+    pacer = Pacer(seconds=0.005) if naps else Pacer()
     with Interrupt() as interrupt, GuestKeys() as keys:
         while True:
             left = None if limit is None else limit - computer.steps
             if left is not None and left <= 0:
                 return Outcome("budget", detail=f"{limit} steps")
             budget = pacer.next(left)
+            slept = 0.0
             if step is not None:
                 budget = min(budget, 200)
                 stop = step(budget)
+            elif naps:
+                before = slept_away(computer)
+                stop = computer.run(budget, idle=NAP_STEPS)
+                # A guest may set its clock: never wait longer than a nap for that.
+                slept = min(max(0.0, slept_away(computer) - before), NAP_SECONDS)
             else:
                 stop = computer.run(budget)
             pacer.done(budget if stop.reason == "budget" else 0)
@@ -121,10 +147,15 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
                 return Outcome("interrupted")
             if stop.reason in ("exit", "error"):
                 return Outcome(stop.reason, stop.code, stop.detail)
-            idle = stop.reason == "idle"
-            if idle and keys.ended and not built.remote:
+            forever = (
+                stop.reason == "idle"
+                and not computer.hart_pending()
+                and computer.sleep_distance() is None
+            )
+            if forever and keys.ended and not built.remote:
                 return Outcome("idle")
-            typed = keys.poll(IDLE_SECONDS if idle else 0.0)
+            wait = IDLE_SECONDS if forever and not built.remote else slept
+            typed = keys.poll(wait, built.descriptors())
             if typed:
                 computer.feed(typed)
             command = keys.take_command()
@@ -132,6 +163,11 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
                 return Outcome("left")
             if command == "debug":
                 _debug(built, keys, output)
+
+
+def slept_away(computer: Any) -> float:
+    """Seconds of guest time that were slept away so far."""
+    return mtime_of(computer) / TIMEBASE_HZ - computer.steps / (TIMEBASE_HZ * STEPS_PER_TICK)
 
 
 def _debug(built: Built, keys: GuestKeys, output: Output) -> None:
@@ -165,13 +201,14 @@ def report(built: Built, options: RunOptions, output: Output, outcome: Outcome) 
 
 def tell(built: Built, outcome: Outcome, log: str) -> None:
     """One line where the ending is not an ordinary success."""
-    name, computer = built.image.name, built.computer
-    where = built.image.symbols.describe(computer.pc)
-    at = f"{computer.pc:#010x}" + (f" <{where}>" if where else "")
+    name, pc = built.image.name, built.computer.pc
     if outcome.reason == "exit":
         if outcome.code:
             say(f"{name} ended with code {outcome.code} ({outcome.detail})")
-    elif outcome.reason == "budget":
+        return
+    where = built.image.symbols.describe(pc)
+    at = f"{pc:#010x}" + (f" <{where}>" if where else "")
+    if outcome.reason == "budget":
         say(f"{name} stopped: the budget of {outcome.detail} is spent, at {at}")
     elif outcome.reason == "idle":
         say(

@@ -85,6 +85,10 @@ class Card:
         if self.capture is not None:
             self.capture.close()
 
+    def fileno(self) -> int:
+        """The descriptor to wait at for frames from another process; -1 if there is none."""
+        return self.backend.fileno() if isinstance(self.backend, SocketPeer) else -1
+
     @property
     def remote(self) -> bool:
         """True when frames may arrive from outside of this process."""

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from toyvm.ui.text import did_you_mean
 
@@ -117,10 +118,6 @@ class Symbols:
         ends += self._addresses[index : index + 1]
         return min(ends, default=None)
 
-    def with_lines(self, lines: Sequence[tuple[int, str, int]]) -> Symbols:
-        """The same names, with source lines."""
-        return Symbols(self._by_name.values(), lines, self.end, self.code)
-
     def line_of(self, address: int) -> tuple[str, int] | None:
         """(file, line) of the source that `address` comes from, None if that is not known."""
         index = bisect.bisect_right(self._line_addresses, address) - 1
@@ -192,3 +189,29 @@ def from_elf(data: bytes) -> Symbols:
         for i in sorted(code)
     ]
     return Symbols((symbol for _, symbol in found), end=end, code=ranges)
+
+
+def from_assembly(image: Any) -> Symbols:
+    """The symbols and source lines of an `assembler.Image`."""
+    code = {
+        output.name: (output.address, output.address + output.size)
+        for output in image.outputs
+        if output.flags & _EXECUTABLE
+    }
+    end = max((s.addr + max(s.memsz, len(s.data)) for s in image.segments), default=None)
+    found: list[tuple[int, Symbol]] = []
+    for row in image.symtab:
+        if row.type in ("FILE", "SECTION"):
+            continue
+        outside = row.binding == "GLOBAL"
+        symbol = Symbol(
+            row.name,
+            row.value,
+            row.size if row.section else 0,
+            bool(row.section) and row.type != "OBJECT",
+            row.section in code and (outside or row.type == "FUNC"),
+        )
+        # Global names before local ones at the same address.
+        found.append((0 if outside else 1, symbol))
+    found.sort(key=lambda item: item[0])
+    return Symbols((symbol for _, symbol in found), image.lines, end, list(code.values()))

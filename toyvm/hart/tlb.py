@@ -70,8 +70,11 @@ def select(p, tlb):
         return
     tag = context_tag(p, mmu.data_mode(p))
     if p[s.CONTEXT_TAGS + p[s.DATA_BASE] // CONTEXT] != tag:
-        # Contexts are taken in turn, so this cannot take the one just found for fetches.
         p[s.DATA_BASE] = _find(p, tlb, tag)
+        tag = context_tag(p, p[s.MODE])
+        if p[s.CONTEXT_TAGS + p[s.FETCH_BASE] // CONTEXT] != tag:
+            # The turn was at the context of the fetches; the next one cannot be the data's.
+            p[s.FETCH_BASE] = _find(p, tlb, tag)
 
 
 @entry_kernel

@@ -70,6 +70,11 @@ class SocketPeer:
         """True while frames can pass."""
         return self._socket is not None
 
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when the peer has something for us; -1: none."""
+        end = self._socket or self._listener
+        return -1 if end is None else end.fileno()
+
     def send(self, frame: bytes) -> None:
         """Send a frame, or queue it behind those that the peer has not taken yet."""
         waits_for_peer = self._socket is None and self._listener is None
