@@ -90,7 +90,7 @@ def own_folders(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def cli(capsys) -> Callable[..., Result]:
+def cli(capsys, compiled) -> Callable[..., Result]:
     """Call the program in this process."""
     from toyvm.cli.main import call
 

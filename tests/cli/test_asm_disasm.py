@@ -95,9 +95,14 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"old")
     path.chmod(0o640)
-    with pytest.raises(RuntimeError), replacing(path) as stream:
-        stream.write(b"half")
-        raise RuntimeError
+
+    def failing() -> None:
+        with replacing(path) as stream:
+            stream.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        failing()
     assert path.read_bytes() == b"old"
     with replacing(path) as stream:
         stream.write(b"new")

@@ -284,6 +284,33 @@ def test_a_neighbour_in_another_process(compiled):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="needs Linux's /proc/net/tcp")
+def test_a_lab_with_a_neighbour_in_another_process(compiled, tmp_path):
+    port = free_port()
+    first = make_lab(
+        tmp_path,
+        f'[vm.a]\nimage="appliance"\nram="8M"\nnet=["listen:127.0.0.1:{port}"]\n',
+    )
+    listener = start("up", first)
+    try:
+        wait_for(port)
+        (tmp_path / "other").mkdir()
+        second = make_lab(
+            tmp_path / "other",
+            f'[vm.t]\nimage="teachos"\nram="16M"\nnet=["socket:127.0.0.1:{port}"]\n',
+        )
+        other = start("up", second)
+        out, err = other.communicate(timeout=120)
+        assert re.search(rb"replies [1-4] of 4", out), (out, err)
+        assert other.returncode == 0
+        out, err = listener.communicate(timeout=60)
+        assert b"good night from 10.0.0.1" in out, (out, err)
+        assert listener.returncode == 0
+    finally:
+        listener.kill()
+        listener.communicate()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="needs Linux's /proc/net/tcp")
 @pytest.mark.skipif(
     shutil.which("qemu-system-riscv32") is None, reason="qemu-system-riscv32 is not installed"
 )

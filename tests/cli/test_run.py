@@ -325,3 +325,11 @@ def test_a_full_disk_under_the_output_is_told(compiled, arguments):
     assert b"No space left on device" in done.stderr
     assert b"Traceback" not in done.stderr
     assert b"internal error" not in done.stderr
+
+
+def test_a_capture_that_cannot_be_written(cli, tmp_path):
+    (tmp_path / "dir.pcap").mkdir()
+    result = cli("run", "hello", "--net", f"none,pcap={tmp_path / 'dir.pcap'}")
+    assert result.code == 2
+    assert "dir.pcap" in result.err
+    assert "internal error" not in result.err

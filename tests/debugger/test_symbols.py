@@ -60,7 +60,7 @@ def test_lines(image):
     assert symbols.at_line("t.s:7") == start + 4
     assert symbols.at_line("t.s:6") == start + 4  # the next line that has code
     assert symbols.at_line("main") is None
-    with pytest.raises(DebugError, match='did you mean "t.s"'):
+    with pytest.raises(DebugError, match=r'did you mean "t\.s"'):
         symbols.at_line("y.s:1")
 
 

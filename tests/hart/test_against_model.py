@@ -311,51 +311,74 @@ def test_any_number_of_flushes(status: int) -> None:
         assert model.csr("mcause") == 12
 
 
-@pytest.mark.parametrize("first", [1, 9], ids=["SSI", "SEI"])
-def test_deadline_at_the_step_of_another_interrupt(first: int) -> None:
+def deadline_at_an_interrupt(delay: int, vectored: int) -> Program:
+    """Takes an S-mode interrupt twice; the second time a deadline is near."""
+    a = Asm()
+    a.la(5, "m_handler")
+    a.csrw(0x305, 5)
+    a.la(5, "s_handler")
+    a.addi(5, 5, vectored)
+    a.csrw(0x105, 5)
+    a.addi(5, 0, -1)
+    a.csrw(0x3B0, 5)
+    a.addi(5, 0, 0x1F)
+    a.csrw(0x3A0, 5)
+    a.addi(5, 0, 0x200)
+    for number in (0x303, 0x344, 0x304):
+        a.csrw(number, 5)
+    a.la(5, "user")
+    a.csrw(0x341, 5)
+    a.mret()
+    a.label("again")
+    a.addi(20, 20, 1)
+    a.li(5, 0x1800)
+    a.csrrc(0, 0x300, 5)
+    a.li(6, 0x0200_4000)
+    a.addi(5, 0, 10)  # due at step 100
+    a.sw(5, 0, 6)
+    a.sw(0, 4, 6)
+    a.addi(5, 0, 0x280)
+    a.csrw(0x304, 5)
+    a.la(5, "user")
+    a.csrw(0x341, 5)
+    for _ in range(delay):
+        a.nop()
+    a.mret()
+    a.label("user")
+    a.j("user")
+    a.pad_to(RAM_BASE + 0x1000)
+    a.label("s_handler")
+    for _ in range(12):
+        a.j("s_common")
+    a.label("s_common")
+    for _ in range(30):
+        a.addi(7, 7, 1)
+    a.ecall()
+    a.pad_to(RAM_BASE + 0x2000)
+    a.label("m_handler")
+    a.csrr(8, 0x341)
+    a.la(5, "again")
+    a.bne(20, 0, "end")
+    a.jalr(0, 5, 0)
+    return directed(a)
+
+
+@pytest.mark.parametrize("vectored", [0, 1])
+def test_deadline_at_the_step_of_another_interrupt(vectored: int) -> None:
     """The timer comes due by the very step that delivers another interrupt.
 
     M-mode's timer must then interrupt the handler before its first instruction,
-    in one long run as in single steps.
+    decoded or not, in one long run as in single steps.
     """
-    for delay in range(16, 36):
-        a = Asm()
-        for number, label in ((0x305, "m_handler"), (0x105, "s_handler")):
-            a.la(5, label)
-            a.csrw(number, 5)
-        a.addi(5, 0, -1)
-        a.csrw(0x3B0, 5)
-        a.addi(5, 0, 0x1F)
-        a.csrw(0x3A0, 5)
-        a.li(6, 0x0200_4000)
-        a.addi(5, 0, 5)  # due at step 50
-        a.sw(5, 0, 6)
-        a.sw(0, 4, 6)
-        a.li(5, 1 << first)
-        a.csrw(0x303, 5)
-        a.csrw(0x344, 5)
-        a.li(5, 1 << first | 1 << 7)
-        a.csrw(0x304, 5)
-        a.la(5, "user")
-        a.csrw(0x341, 5)
-        for _ in range(delay):
-            a.nop()
-        a.mret()
-        a.label("user")
-        a.j("user")
-        a.label("s_handler")
-        for _ in range(30):
-            a.addi(7, 7, 1)
-        a.label("s_end")
-        a.j("s_end")
-        a.label("m_handler")
-        a.csrr(8, 0x341)
-        a.label("end")
-        a.j("end")
-        dut = MachineAdapter.of(Program(f"delay {delay}", a.image().ljust(0x1000, b"\0"), 0))
+    at_first_instruction = 0
+    for delay in range(50):
+        program = deadline_at_an_interrupt(delay, vectored)
+        dut = MachineAdapter.of(program)
         model = dut.model()
-        lockstep_chunks(dut, model, [80], name=f"delay {delay}")
+        lockstep_chunks(dut, model, [200], name=f"delay {delay}")
         assert model.csr("mcause") == 1 << 31 | 7
+        at_first_instruction += model.x[8] == RAM_BASE + 0x1000 + 36 * vectored
+    assert at_first_instruction == 1
 
 
 def test_trap_loop_counts_steps() -> None:

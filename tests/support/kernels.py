@@ -38,61 +38,21 @@ from tests.support.kernel_handlers import (
     KernelHandlers,
 )
 from tests.support.kernel_tables import (
+    ABSENT,
     BODY_PAGES,
     CLINT,
     DATA_PAGES,
     IMAGE_SIZE,
+    M_CSRS,
+    READ_ONLY,
+    S_CSRS,
     VA_ALIAS,
     VA_BROKEN,
     VA_SUPER,
     VA_USER,
+    WRITE_MASKS,
 )
 from tests.support.programs import RAM_BASE, Program, value
-
-# CSRs that random code may write with anything. Spike's extra bits (FS, FIOM)
-# stay out of the way through the masks of WRITE_MASKS.
-M_CSRS = {
-    "mstatus": 0x300,
-    "mie": 0x304,
-    "mip": 0x344,
-    "mscratch": 0x340,
-    "mepc": 0x341,
-    "mcause": 0x342,
-    "mtval": 0x343,
-    "medeleg": 0x302,
-    "mideleg": 0x303,
-    "mcounteren": 0x306,
-    "mcountinhibit": 0x320,
-    "minstret": 0xB02,
-    "minstreth": 0xB82,
-}
-S_CSRS = {
-    "sstatus": 0x100,
-    "sie": 0x104,
-    "sip": 0x144,
-    "scounteren": 0x106,
-    "sscratch": 0x140,
-    "sepc": 0x141,
-    "scause": 0x142,
-    "stval": 0x143,
-}
-READ_ONLY = (0xC00, 0xC01, 0xC02, 0xC80, 0xC81, 0xC82, 0xF11, 0xF14, 0xF15, 0xB05, 0x310)
-ABSENT = (0x000, 0x2FF, 0x400, 0x5C0, 0x600, 0x7C0, 0x800, 0x9C0, 0xBC0, 0xCC0, 0xFC0, 0xDC0)
-# FS stays off in mstatus and sstatus and TSR is set elsewhere; an ecall from S
-# goes to M; interrupts that do not exist stay out of mie.
-WRITE_MASKS = {
-    0x300: ~0x40_6000,
-    0x100: ~0x6000,
-    0x302: 0xB1FF,
-    0x306: 7,
-    0x106: 7,
-    0x320: 5,
-    0x304: 0xAAA,
-    0x104: 0x222,
-    0x344: 0x222,
-    0x144: 0x222,
-    0x303: 0x222,
-}
 
 
 class KernelCode(KernelHandlers):

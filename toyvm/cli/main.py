@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +33,8 @@ from .errors import (
     say,
 )
 from .output import forget_stdout
+
+_HOST_TROUBLE = (errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class _Interrupted(Exception):
@@ -125,6 +128,13 @@ def _other(error: Exception) -> int:
         return _usage(error)
     if isinstance(error, input_errors()):
         say(f"error: {error}")
+        return USAGE
+    if isinstance(error, OSError) and (error.filename or error.errno in _HOST_TROUBLE):
+        # The host refused a file, or has no room: nothing that a report to us would mend.
+        if error.filename is None:
+            forget_stdout()
+        where = f"{error.filename}: " if error.filename else "cannot write the output: "
+        say(f"error: {where}{error.strerror}")
         return USAGE
     return internal_error(error)
 

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toyvm.network import PcapWriter, Switch
-from toyvm.platform import NS_PER_TICK
+from toyvm.platform import NS_PER_TICK, STEPS_PER_TICK, TIMEBASE_HZ
 
 from .backends import Card, lab_mac, open_drive, open_net
 from .labs import Lab, LabError, VmSpec
@@ -32,6 +33,8 @@ class Image(Protocol):
 #: Opens an image by name; the second argument is the folder of the lab file.
 Opener = Callable[[str, Path], Image]
 Sink = Callable[[bytes], None]
+#: With cables to other processes: what sleeping guests sleep at a time, a millisecond.
+NAP_STEPS = TIMEBASE_HZ * STEPS_PER_TICK // 1000
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class RunningLab:
             if not alive:
                 break
         self._note_ends()
-        return not alive and bool(self.running) and not self._remote()
+        return not alive and bool(self.running) and not self.remote
 
     def run(self, steps: int) -> tuple[str, Any] | None:
         """As `turn`, for a debugger: the guest that ended or reached a breakpoint, and why.
@@ -151,7 +154,9 @@ class RunningLab:
         for guest in self.running:
             guest.stop = guest.vm.stopped
 
-    def _remote(self) -> bool:
+    @property
+    def remote(self) -> bool:
+        """True when frames may arrive from outside of this process."""
         return any(card.remote for guest in self.running for card in guest.cards)
 
     def close(self) -> None:
@@ -195,11 +200,10 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
 
     `sinks[name]` hears the console of guest `name`. LabError names the guest that cannot be.
     """
-    from toyvm.hypervisor import Hypervisor
     from toyvm.machine import Console
 
     lab = running.lab
-    hypervisor = Hypervisor([guest.spec.ram for guest in running.guests])
+    hypervisor = _hypervisor(running)
     for guest in running.guests:
         spec = guest.spec
         bios = spec.bios or guest.image.bios
@@ -226,6 +230,28 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
     for switch in running.switches.values():
         switch.now_ns = _clock_of(first)
     return hypervisor
+
+
+def _hypervisor(running: RunningLab) -> Hypervisor:
+    """The hypervisor for a lab's guests, without VMs yet."""
+    from toyvm.hypervisor import Hypervisor
+
+    rams = [guest.spec.ram for guest in running.guests]
+    if not running.remote:
+        return Hypervisor(rams)
+
+    class HostTime(Hypervisor):
+        """A neighbour in another process lives in host time: so does the sleep of these guests."""
+
+        def _jump(self, asleep: list[Any]) -> bool:
+            distances = [d for vm in asleep if (d := vm.sleep_distance()) is not None]
+            nap = min([NAP_STEPS, *distances])
+            time.sleep(nap / (TIMEBASE_HZ * STEPS_PER_TICK))
+            for vm in asleep:
+                vm.sleep(nap)
+            return True
+
+    return HostTime(rams)
 
 
 def _clock_of(vm: Any) -> Callable[[], int]:

@@ -131,6 +131,8 @@ class Computer:
 
     def _reset(self, program: Program, direct: bool) -> None:
         """Power-on registers as QEMU leaves them: hart id in a0, device tree in a1."""
+        # First, while the record of a bare hart still knows what its caches hold.
+        self.hart.flush()
         fresh = hart_core.new_record(0, int(self.record[s.PMP_COUNT]))
         fresh[s.DELIVER] = self.record[s.DELIVER]
         self.record[:] = fresh
@@ -241,6 +243,10 @@ class Computer:
                 self.waiting = False
             before = int(record[s.STEPS])
             code = self._execute(min(end, before + CHUNK))
+            if code == events.EXIT_BREAK:
+                if int(record[s.PC]) in self._breakpoints:
+                    return Stop(BREAKPOINT, detail=f"{int(record[s.PC]):#010x}")
+                code = self._step_over(end)
             if code == events.EXIT_BUDGET:
                 if int(record[s.STEPS]) == before:
                     stalled += 1
@@ -256,10 +262,6 @@ class Computer:
                 self._sbi_call()
             elif code == events.EXIT_WFI:
                 self.waiting = True
-            elif code == events.EXIT_BREAK:
-                if int(record[s.PC]) in self._breakpoints:
-                    return Stop(BREAKPOINT, detail=f"{int(record[s.PC]):#010x}")
-                self._step_over(end)
             elif code == events.EXIT_WATCH:
                 stop = self._watch_hit()
                 if stop:
@@ -409,17 +411,12 @@ class Computer:
             if with_breaks:
                 self.hart.set_breakpoints(sorted(with_breaks))
 
-    def _step_over(self, end: int) -> None:
-        """Pass a stop word that belongs to another address of the same physical page."""
+    def _step_over(self, end: int) -> int:
+        """Pass a stop word that belongs to another address; an EXIT_ code of the one step."""
         self.hart.set_breakpoints([])
         code = self._execute(min(end, int(self.record[s.STEPS]) + 1))
         self.hart.set_breakpoints(sorted(self._breakpoints))
-        if code == events.EXIT_MMIO:
-            self._mmio()
-        elif code == events.EXIT_SBI:
-            self._sbi_call()
-        elif code == events.EXIT_WFI:
-            self.waiting = True
+        return code
 
     def resume(self, max_steps: int) -> Stop:
         """Like `run`, but a breakpoint at the current pc does not stop at once."""
@@ -462,11 +459,32 @@ class Computer:
         number = csr.BY_NAME[name].number if isinstance(name, str) else name
         if number not in csr.BY_NUMBER:
             raise KeyError(name)
-        # The kernel writes as an instruction that has yet to be counted: pretend there is one.
-        self.record[s.STEPS] -= 1
+        # The kernel writes as an instruction that has yet to be counted; here there is none.
+        counters = {name: self._counter(name) for name in ("mcycle", "minstret")}
         effects = int(csrfile.csr_write(self.record, np.int64(number), np.int64(value & s.MASK32)))
-        self.record[s.STEPS] += 1
+        if effects & s.EFFECT_COUNTER:
+            for name, old in counters.items():
+                low = csr.BY_NAME[name].number
+                if number == low:
+                    old = (old & ~s.MASK32) | (value & s.MASK32)
+                elif number == csr.BY_NAME[name + "h"].number:
+                    old = (old & s.MASK32) | (value & s.MASK32) << 32
+                self._set_counter(name, old)
         self._effects(effects)
+
+    def _counter(self, name: str) -> int:
+        """mcycle or minstret, 64 bits."""
+        return self.csr(name) | self.csr(name + "h") << 32
+
+    def _set_counter(self, name: str, value: int) -> None:
+        """Make mcycle or minstret read `value` now, frozen or not."""
+        steps, hidden = int(self.record[s.STEPS]), int(self.record[s.NOT_RETIRED])
+        cycles = name == "mcycle"
+        bit = csr.COUNTEREN_CY if cycles else csr.COUNTEREN_IR
+        if not int(self.record[s.MCOUNTINHIBIT]) & bit:
+            value -= steps if cycles else steps - hidden
+        field = s.CYCLE_OFFSET if cycles else s.INSTRET_OFFSET
+        self.record[field] = (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
     def _effects(self, effects: int) -> None:
         """Answer effect bits that a debugger's write caused."""

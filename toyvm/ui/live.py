@@ -14,6 +14,9 @@ from .tables import grouped
 from .text import LineSplitter, Tail
 from .theme import Painter, live_wanted, rich_console
 
+#: More consoles than this do not fit side by side.
+MAX_PANES = 4
+
 
 @dataclass
 class GuestRow:
@@ -162,8 +165,10 @@ class _Fixed:
 def lab_view(
     names: Sequence[str], stream: IO[str] | None = None, live: bool | None = None
 ) -> PlainView | LiveView:
-    """The view that fits `stream` (default stdout); `live` forces the choice."""
+    """The view that fits `stream` (default stdout) and the guests; `live` forces the choice."""
     out = sys.stdout if stream is None else stream
-    if live_wanted(out) if live is None else live:
+    if live is None:
+        live = live_wanted(out) and len(names) <= MAX_PANES
+    if live:
         return LiveView(names, out)
     return PlainView(names, out)
