@@ -270,8 +270,9 @@ def atomic(core, op, va, operand):
         old = np.int64(0)
     else:
         store32(core.ram, offset, _amo_result(op, old, operand))
+        access |= mmu.LOAD
     decode.invalidate(core.dec, core.slots, offset, np.int64(4))
-    _note_watch(p, va, np.int64(4), np.int64(mmu.LOAD | mmu.STORE))
+    _note_watch(p, va, np.int64(4), access)
     p[s.VALUE] = old
     return np.int64(OK)
 

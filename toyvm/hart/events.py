@@ -163,15 +163,15 @@ def settle(core, outcome, end):
         if not deliver:
             return np.int64(EXIT_TRAP)
         apply_effects(core, trap.take_trap(p, p[s.CAUSE], p[s.TVAL]))
-    if p[s.STEPS] >= end:
-        return np.int64(EXIT_BUDGET)
-    if deliver:
-        cause = csrfile.pending_interrupt(p)
-        if cause >= 0:
-            apply_effects(core, trap.take_trap(p, cause | trap.INTERRUPT, np.int64(0)))
-            if p[s.STEPS] >= end:
-                return np.int64(EXIT_BUDGET)
-    return np.int64(-1)
+    while p[s.STEPS] < end:
+        cause = np.int64(-1)
+        if deliver:
+            # Again after each delivery: its step may be the one at which a timer comes due.
+            cause = csrfile.pending_interrupt(p)
+        if cause < 0:
+            return np.int64(-1)
+        apply_effects(core, trap.take_trap(p, cause | trap.INTERRUPT, np.int64(0)))
+    return np.int64(EXIT_BUDGET)
 
 
 @kernel

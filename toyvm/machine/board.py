@@ -58,7 +58,7 @@ class Console:
     @property
     def output(self) -> bytes:
         """The last 4 MiB that the guest wrote."""
-        return bytes(self._output)
+        return bytes(self._output[-_KEEP:])
 
     def write(self, data: bytes) -> None:
         """Take bytes of the guest."""

@@ -571,13 +571,16 @@ class Computer:
         if self._tohost >= 0 and self._tohost <= va < self._tohost + 8:
             data = self.read(self._tohost, 8)
             value = int.from_bytes(data or b"", "little")
-            if value & 1:
+            if value >> 48 == 0x0101:
+                # Device 1, command 1: a character.  The upper word is written first (an odd lower
+                # word alone would be an exit), and waits for the lower one.
+                if value & 0xFF or va < self._tohost + 4:
+                    self.console.write(bytes([value & 0xFF]))
+                    self.write(self._tohost, bytes(8))
+            elif value & 1:
                 code = (value & s.MASK32) >> 1
                 self._stop = Stop(EXIT, code, "tohost")
                 return self._stop
-            if value >> 48 == 0x0101:
-                self.console.write(bytes([value & 255]))
-                self.write(self._tohost, bytes(8))
             if not any(at <= va < at + n for at, n, _ in self._watchpoints):
                 return None
         return Stop(WATCHPOINT, detail=f"{va:#010x}")
