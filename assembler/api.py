@@ -38,9 +38,7 @@ def assemble(
     if isinstance(sources, Path | str | Source):
         sources = [sources]
     reporter = Reporter(limits.errors, limits.warnings)
-    files = Files(
-        [Path(d) for d in include_dirs], None if jail is None else Path(jail), limits
-    )
+    files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
     units: list[Unit] = []
     try:
         for source in sources:
@@ -59,9 +57,7 @@ def assemble(
     return image
 
 
-def _read(
-    source: Path | str | Source, files: Files, reporter: Reporter
-) -> tuple[str, str] | None:
+def _read(source: Path | str | Source, files: Files, reporter: Reporter) -> tuple[str, str] | None:
     if isinstance(source, Source):
         return source.name, source.text
     name = str(source)

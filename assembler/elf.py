@@ -75,9 +75,7 @@ def executable(image: Image) -> bytes:
     index: dict[str, int] = {}
 
     def header(name: str, kind: int, flags: int, addr: int, at: int, size: int, *rest: int) -> None:
-        headers.append(
-            struct.pack("<10I", names.add(name), kind, flags, addr, at, size, *rest)
-        )
+        headers.append(struct.pack("<10I", names.add(name), kind, flags, addr, at, size, *rest))
 
     for output in outputs:
         if output.flags & SHF_ALLOC:
@@ -98,9 +96,7 @@ def executable(image: Image) -> bytes:
             0, 0, output.align, entsize if output.flags & 0x10 else 0,
         )  # fmt: skip
     content = attributes()
-    header(
-        ".riscv.attributes", _SHT_RISCV_ATTRIBUTES, 0, 0, len(out), len(content), 0, 0, 1, 0
-    )
+    header(".riscv.attributes", _SHT_RISCV_ATTRIBUTES, 0, 0, len(out), len(content), 0, 0, 1, 0)
     out += content
     strings = Strings()
     symbols, first_global = _symbols(image, index, strings)

@@ -88,9 +88,7 @@ def low_part(unit: Unit, tree: Expr, index: int, insn: Insn, store: bool) -> int
     else:
         raise _wrong_modifier(tree, index, insn.mnemonic, "%lo or %pcrel_lo")
     section = unit.section
-    section.fixups.append(
-        Fixup(len(section.data), kind, unit.bound(tree.a, index), unit.place)
-    )
+    section.fixups.append(Fixup(len(section.data), kind, unit.bound(tree.a, index), unit.place))
     return 0
 
 
@@ -106,9 +104,7 @@ def high_part(unit: Unit, tree: Expr, index: int, insn: Insn) -> int:
     else:
         raise _wrong_modifier(tree, index, insn.mnemonic, "%hi or %pcrel_hi")
     section = unit.section
-    section.fixups.append(
-        Fixup(len(section.data), kind, unit.bound(tree.a, index), unit.place)
-    )
+    section.fixups.append(Fixup(len(section.data), kind, unit.bound(tree.a, index), unit.place))
     return 0
 
 

@@ -147,9 +147,7 @@ def up(value: int, alignment: int) -> int:
     return (value + alignment - 1) & -alignment
 
 
-def place(
-    outputs: list[Output], text_base: int, fixed: Mapping[str, int]
-) -> dict[str, int]:
+def place(outputs: list[Output], text_base: int, fixed: Mapping[str, int]) -> dict[str, int]:
     """Give every section its address; returns the symbols that GNU ld's script defines."""
     loaded = [o for o in outputs if o.flags & SHF_ALLOC]
     symbols = _walk(loaded, text_base, fixed, close=False)

@@ -133,9 +133,7 @@ class Linker:
                 if symbol.state == UNDEFINED and symbol.target is None and name in PROVIDED:
                     known = self.provided.get(name)
                     if known is None:
-                        known = self.provided[name] = Symbol(
-                            name, ABSOLUTE, binding=GLOBAL_BINDING
-                        )
+                        known = self.provided[name] = Symbol(name, ABSOLUTE, binding=GLOBAL_BINDING)
                     symbol.target = known
 
     # -- addresses ---------------------------------------------------------------------------
@@ -234,9 +232,7 @@ class Linker:
             known = {n for u in self.units for n, s in u.symbols.items() if s.state != UNDEFINED}
             message = f"`{name}` is not defined"
             hint = did_you_mean(name, known)
-            elsewhere = [
-                u for u in self.units if u is not unit and u.is_defined(name)
-            ]
+            elsewhere = [u for u in self.units if u is not unit and u.is_defined(name)]
             if elsewhere:
                 hint = f"`{elsewhere[0].name}` defines it: add `.globl {name}` there"
         item = Diagnostic(

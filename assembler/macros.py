@@ -370,9 +370,7 @@ def _repeat_with(unit: Unit, args: Span, directive: str) -> None:
         unit.count(1)
     if lines:
         unit.push_frame(
-            unit.positions.new(
-                REPEAT, directive, file, lines, list(numbers) * len(values), place
-            )
+            unit.positions.new(REPEAT, directive, file, lines, list(numbers) * len(values), place)
         )
 
 

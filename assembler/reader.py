@@ -46,9 +46,7 @@ class Reader(Names):
         shown = text.split("\n")
         blanked, open_comment = blank_comments(text)
         lines = shown if blanked is text else blanked.split("\n")
-        frame = self.positions.new(
-            kind, name, name, lines, range(1, len(shown) + 1), parent, shown
-        )
+        frame = self.positions.new(kind, name, name, lines, range(1, len(shown) + 1), parent, shown)
         if open_comment >= 0:
             line = text.count("\n", 0, open_comment)
             column = open_comment - (text.rfind("\n", 0, open_comment) + 1)

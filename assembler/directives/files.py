@@ -111,9 +111,7 @@ def option(unit: Unit, args: Span) -> None:
             raise Problem("`.option pop` has no `.option push`", operand=0)
         unit.option_depth -= 1
     elif word == "rvc":
-        raise Problem(
-            "this machine has no compressed instructions", operand=0, expected="norvc"
-        )
+        raise Problem("this machine has no compressed instructions", operand=0, expected="norvc")
     elif word == "pic":
         raise Problem("position-independent code is not supported", operand=0, expected="nopic")
     elif word == "arch":

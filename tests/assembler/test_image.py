@@ -102,9 +102,7 @@ def test_flat_binary_and_segments(image):
     assert flat[: len(code.data)] == code.data
     assert flat[data.addr - code.addr :] == data.data == bytes([1, 0, 0, 0, 2, 0, 0, 0])
     assert data.memsz == image.symbols["buffer"] + 100 - data.addr
-    far = assemble(
-        Source("a.s", "nop\n.data\n.word 1\n"), section_addresses={".data": 0xC000_0000}
-    )
+    far = assemble(Source("a.s", "nop\n.data\n.word 1\n"), section_addresses={".data": 0xC000_0000})
     with pytest.raises(ValueError, match="use ELF"):
         far.to_bin()
 

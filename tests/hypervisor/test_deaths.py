@@ -134,7 +134,7 @@ again:
 """
 
 
-# ---- a fleet with one that dies ---------------------------------------------------------------------
+# ---- a fleet with one that dies ------------------------------------------------------------------
 
 
 def test_a_device_that_raises_ends_its_vm_and_no_other() -> None:
@@ -255,7 +255,7 @@ def test_a_handler_that_gets_on_is_no_trap_loop() -> None:
     assert hypervisor.run(max_rounds=10)["vm0"].reason == "budget"
 
 
-# ---- host memory ------------------------------------------------------------------------------------
+# ---- host memory ---------------------------------------------------------------------------------
 
 
 def test_owners_are_separated_by_canaries() -> None:

@@ -243,7 +243,8 @@ def sentence_of(sentences: list[str], vm: Vm, symbol: str, offset: int = 0) -> s
 
 
 def test_sentences_say_where_what_and_what_was_done() -> None:
-    source = """
+    source = (
+        """
         handler skip
     here:
         csrr a0, mhartid
@@ -264,7 +265,9 @@ def test_sentences_say_where_what_and_what_was_done() -> None:
         jr   t0
     back:
         pass
-    """ + SKIP
+    """
+        + SKIP
+    )
     vm, sentences = traced(source)
     first = sentences[0]
     assert "step 0: pc 0x80000000 <_start>: guest jumped to 0x80000000" in first

@@ -241,7 +241,7 @@ def test_tohost_is_noticed_under_mprv() -> None:
     assert (stop.reason, stop.code, stop.detail) == ("exit", 2, "tohost")
 
 
-# ---- virtual PMP ----------------------------------------------------------------------------------
+# ---- virtual PMP ---------------------------------------------------------------------------------
 
 
 def pmp(config: int, body: str, address: int = DATA) -> Twin:
@@ -315,7 +315,9 @@ def test_pmp_closes_a_page_that_is_already_mapped() -> None:
         la   t0, 1f
         ecall
     """
-    source = source.replace("handler report", "handler close") + """
+    source = (
+        source.replace("handler report", "handler close")
+        + """
         .align 2
     close:
         li   t0, 0x18
@@ -325,6 +327,7 @@ def test_pmp_closes_a_page_that_is_already_mapped() -> None:
     second:
         lw   a2, 0(a0)
     """
+    )
     twin = agree(guest(source.replace("        la   t0, 1f\n", "") + REPORT))
     assert faults(twin) == (5, DATA)
 
@@ -382,7 +385,7 @@ def test_a_table_that_pmp_does_not_let_write_keeps_a_clear() -> None:
     assert pte & (A | D) == 0
 
 
-# ---- page tables that no kernel should have ---------------------------------------------------------
+# ---- page tables that no kernel should have ------------------------------------------------------
 
 
 def first_touch(tables: Tables, access: str = "lw a1, 0(a0)", va: int = VA) -> tuple[int, int]:
@@ -521,7 +524,9 @@ def test_the_dirty_bit_waits_for_a_store_and_a_failing_store_sets_nothing() -> N
 
 def test_address_spaces_are_kept_apart() -> None:
     """Two roots, two ASIDs, one virtual address; no fence between them."""
-    other = Tables(ROOT + 0x8000).map(BASE, BASE, RWX | A | D, 64).map(VA, DATA + 0x1000, RW | A | D)
+    other = (
+        Tables(ROOT + 0x8000).map(BASE, BASE, RWX | A | D, 64).map(VA, DATA + 0x1000, RW | A | D)
+    )
     tables = identity().map(VA, DATA, RW | A | D)
     tables.words.update(other.words)
     body = f"""
@@ -567,7 +572,7 @@ def test_turning_paging_off_and_on_again() -> None:
     assert [int(twin.vm.x[i]) for i in (11, 12, 13)] == [int.from_bytes(b"abcd", "little")] * 3
 
 
-# ---- misaligned accesses --------------------------------------------------------------------------
+# ---- misaligned accesses -------------------------------------------------------------------------
 
 
 EDGE = VA + 0xFFD

@@ -8,7 +8,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hypervisor.guests import BASE, ROOT, RW, RWX, URW, URX, A, D, R, Tables, V, W, guest, identity
+from tests.hypervisor.guests import (
+    BASE,
+    ROOT,
+    RW,
+    RWX,
+    URW,
+    URX,
+    A,
+    D,
+    R,
+    Tables,
+    V,
+    W,
+    guest,
+    identity,
+)
 from tests.hypervisor.twin import Twin, agree
 from toyvm.hypervisor import Vm
 
@@ -53,7 +68,9 @@ PASS_PAGE = 0x0010_0000
 
 def tables() -> Tables:
     """Kernel at home, the same pages for users at 0x10000000, the finisher at home."""
-    return identity(80).map(0x1000_0000, BASE, URX | A | D, 64).map(PASS_PAGE, PASS_PAGE, RW | A | D)
+    return (
+        identity(80).map(0x1000_0000, BASE, URX | A | D, 64).map(PASS_PAGE, PASS_PAGE, RW | A | D)
+    )
 
 
 def kernel(body: str, extra: Tables | None = None, end: str = TRAPPED) -> Twin:
@@ -64,7 +81,7 @@ def saved(twin: Twin, *registers: int) -> list[int]:
     return [int(twin.vm.x[i]) for i in registers]
 
 
-# ---- a guest that stops the hypervisor ---------------------------------------------------------------
+# ---- a guest that stops the hypervisor -----------------------------------------------------------
 
 
 def test_odd_accesses_to_devices_do_not_panic() -> None:
@@ -187,7 +204,7 @@ def test_an_unknown_sbi_call_is_answered() -> None:
     assert saved(twin, 8, 9) == [0xFFFF_FFFE, 0xFFFF_FFFE]
 
 
-# ---- what is emulated, and with what -------------------------------------------------------------------
+# ---- what is emulated, and with what -------------------------------------------------------------
 
 
 def test_the_instruction_that_faulted_is_emulated_not_the_one_that_is_there_now() -> None:
@@ -254,7 +271,7 @@ def test_emulated_results_go_to_the_register_they_name_and_x0_stays_zero() -> No
     assert saved(twin, *[i for i in range(1, 32) if i != 7]) == [0x77] * 30
 
 
-# ---- traps that are reflected -------------------------------------------------------------------------
+# ---- traps that are reflected --------------------------------------------------------------------
 
 
 def test_sret_to_a_user_page_without_a_shadow() -> None:
@@ -347,7 +364,7 @@ def test_delegated_traps_of_machine_mode_stay_in_machine_mode() -> None:
     assert saved(agree(guest(source + SKIP)), 8) == [3]
 
 
-# ---- interrupts ---------------------------------------------------------------------------------------
+# ---- interrupts ----------------------------------------------------------------------------------
 
 
 def interrupts(sie: int, sip: int, end: str = TRAPPED) -> Twin:
@@ -463,7 +480,10 @@ def test_enabling_takes_effect_before_the_next_instruction() -> None:
             enter MSTATUS_MPP_S, kernel
         kernel:
         """
-        before = {"csrs sie, s6": "csrci sie, 2\n csrsi sstatus, 2\n", "csrs sip, s6": "csrci sip, 2\n csrsi sstatus, 2\n"}
+        before = {
+            "csrs sie, s6": "csrci sie, 2\n csrsi sstatus, 2\n",
+            "csrs sip, s6": "csrci sip, 2\n csrsi sstatus, 2\n",
+        }
         source += before.get(enable, "") + f"{enable}\n addi s5, s5, 1\n addi s5, s5, 1\n fail 1\n"
         assert saved(agree(guest(source + TRAPPED)), 8, 21) == [1 << 31 | 1, 0]
 
@@ -556,7 +576,7 @@ def test_a_deadline_written_in_two_halves_interrupts_no_earlier_than_it_should()
     assert agree(guest(source)).vm.stopped is not None
 
 
-# ---- shadow tables ------------------------------------------------------------------------------------
+# ---- shadow tables -------------------------------------------------------------------------------
 
 
 def test_an_invalid_entry_is_not_remembered() -> None:
@@ -678,7 +698,10 @@ def test_global_entries_are_entries_of_their_own_table() -> None:
         lw   t0, 0(s5)
         """,
         mapped,
-        TRAPPED.replace("    pass", f"    li t0, SATP_MODE | {ROOT >> 12:#x}\n csrw satp, t0\n sfence.vma\n pass"),
+        TRAPPED.replace(
+            "    pass",
+            f"    li t0, SATP_MODE | {ROOT >> 12:#x}\n csrw satp, t0\n sfence.vma\n pass",
+        ),
     )
     assert saved(twin, 8, 9) == [13, 0x4000_0000]
 
@@ -712,7 +735,7 @@ def test_a_user_page_used_by_kernel_and_user() -> None:
     assert twin.vm.read_phys(BASE + 0x8000, 8) == bytes.fromhex("7700000078000000")
 
 
-# ---- time ---------------------------------------------------------------------------------------------
+# ---- time ----------------------------------------------------------------------------------------
 
 
 def test_counters_are_the_guests_own() -> None:

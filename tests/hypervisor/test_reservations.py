@@ -108,7 +108,10 @@ def test_slice_ends_keep_the_reservation(kind: type, size: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [Machine, Vm])
-@pytest.mark.parametrize(("at", "length", "kept"), [(0, 4, False), (3, 1, False), (-2, 4, False), (4, 4, True), (-4, 4, True)])
+@pytest.mark.parametrize(
+    ("at", "length", "kept"),
+    [(0, 4, False), (3, 1, False), (-2, 4, False), (4, 4, True), (-4, 4, True)],
+)
 def test_writes_from_outside_end_it_where_they_touch(
     kind: type, at: int, length: int, kept: bool
 ) -> None:

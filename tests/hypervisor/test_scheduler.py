@@ -73,7 +73,7 @@ def fleet(*sources: str, weights: tuple[int, ...] = (), slice_steps: int = 1_000
     return hypervisor
 
 
-# ---- fairness -------------------------------------------------------------------------------------
+# ---- fairness ------------------------------------------------------------------------------------
 
 
 def test_equal_weights_get_equal_steps() -> None:
@@ -118,7 +118,7 @@ def test_turns_are_in_the_order_of_creation() -> None:
     assert order == ["vm0", "vm1", "vm2"]
 
 
-# ---- determinism ----------------------------------------------------------------------------------
+# ---- determinism ---------------------------------------------------------------------------------
 
 
 def lab() -> Hypervisor:
@@ -129,7 +129,11 @@ def lab() -> Hypervisor:
     for name in names:
         entry = manifest()[name]
         vm = hypervisor.create(
-            name, entry.ram, bios=entry.bios, drives=[MemoryDisk(64 << 10)], nets=[switch.port(name)]
+            name,
+            entry.ram,
+            bios=entry.bios,
+            drives=[MemoryDisk(64 << 10)],
+            nets=[switch.port(name)],
         )
         vm.load(build(name))
     return hypervisor
@@ -165,7 +169,7 @@ def test_a_guest_alone_does_the_same_whatever_the_slices() -> None:
     assert all(end == ends[0] for end in ends)
 
 
-# ---- idle -----------------------------------------------------------------------------------------
+# ---- idle ----------------------------------------------------------------------------------------
 
 
 def test_a_sleeping_guest_jumps_to_its_timer() -> None:
@@ -269,7 +273,7 @@ def test_frames_arrive_at_the_receivers_next_slice() -> None:
     assert heard == [("b", 2)]
 
 
-# ---- what cannot be -------------------------------------------------------------------------------
+# ---- what cannot be ------------------------------------------------------------------------------
 
 
 def test_names_differ() -> None:

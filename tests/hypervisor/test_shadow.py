@@ -207,7 +207,9 @@ def test_roots_follow_mode_sum_mxr_and_mprv() -> None:
         lw   t3, 0(a0)
         ecall
     """
-    source = source.replace("    next:\n        csrr t1, mcause", "        .align 2\n    next:\n        csrr t1, mcause")
+    source = source.replace(
+        "    next:\n        csrr t1, mcause", "        .align 2\n    next:\n        csrr t1, mcause"
+    )
     tables = identity(16).map(0x4000_0000, BASE + 0x8000, R | W | A)
     program = guest(source, tables)
     twin = Twin(program)

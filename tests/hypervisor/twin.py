@@ -99,7 +99,8 @@ def check_quick(bare: Machine, vm: Vm) -> None:
     raise Difference(
         f"bare and virtualised differ after {bare.steps} and {vm.steps} steps\n"
         + _table(whole(bare) | fields[0], whole(vm) | fields[1], ("bare", "virtualised"))
-        + "\n" + "\n".join(vm.last_exits())
+        + "\n"
+        + "\n".join(vm.last_exits())
     )
 
 
@@ -242,7 +243,10 @@ def chunks(sizes: Iterable[int], limit: int) -> Iterator[int]:
 
 
 def agree(
-    image: Any, sizes: Iterable[int] = (1,) * 200 + (7, 61, 499), limit: int = 100_000, **options: Any
+    image: Any,
+    sizes: Iterable[int] = (1,) * 200 + (7, 61, 499),
+    limit: int = 100_000,
+    **options: Any,
 ) -> Twin:
     """Run a guest on all three, compare all along, and return the machines at its end.
 
