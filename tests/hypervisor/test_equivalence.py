@@ -10,6 +10,8 @@ import pytest
 
 from guestos import build, manifest
 from tests.hypervisor.twin import Twin
+from toyvm.machine import Machine
+from toyvm.storage import MemoryDisk
 
 GUESTS = [guest for guest in manifest().values() if guest.kind != "firmware"]
 PROBES = [guest.name for guest in GUESTS if guest.kind == "probe"]
@@ -87,3 +89,28 @@ def test_without_pmp() -> None:
     twin = Twin(build("probe-arith"), ram_size=16 << 20, pmp=0)
     stop = twin.to_the_end((1,) * 500)
     assert (stop.reason, stop.code) == ("exit", 0)
+
+
+@pytest.mark.parametrize("name", ["hello", "probe-sbi", "teachos"])
+def test_kernels_above_our_own_firmware(name: str) -> None:
+    """M-mode firmware in assembly below an S-mode kernel: all three virtual modes at work."""
+    guest = manifest()[name]
+    twin = Twin(
+        build(name), bios=build("sbi"), ram_size=guest.ram, drives=guest.drives, judged=name != "teachos"
+    )
+    for _ in range(SINGLE_STEPS):
+        if twin.run(1).reason != "budget":
+            break
+    if twin.bare.stopped is None:
+        stop = twin.to_the_end((*PRIMES, 4_001), 20_000_000)
+        assert (stop.reason, stop.code) == ("exit", 0)
+    twin.check_whole()
+    assert twin.vm.ledger["sbi"] == 0
+    assert twin.vm.ledger["ecall"] > 0
+    assert twin.vm.ledger["mret"] > 0
+    builtin = Machine(guest.ram, bios="sbi", drives=[MemoryDisk(64 << 10)] * guest.drives)
+    builtin.load(build(name))
+    builtin.run(1 << 40)
+    if name == "probe-sbi":
+        # The same words from the built-in firmware and from ours.
+        assert builtin.console_output == twin.vm.console_output

@@ -143,7 +143,7 @@ class Twin:
     def __init__(
         self,
         image: Any,
-        bios: str = "none",
+        bios: Any = "none",
         ram_size: int = RAM,
         drives: int = 0,
         judged: bool = True,

@@ -32,7 +32,7 @@ def symbol(computer: Computer, name: str) -> int:
     return computer.program.symbols[name]
 
 
-# ---- breakpoints -------------------------------------------------------------------------------------
+# ---- breakpoints ---------------------------------------------------------------------------------
 
 
 @KINDS
@@ -80,7 +80,11 @@ def test_a_removed_breakpoint_does_not_stop(kind: type) -> None:
 @KINDS
 def test_a_breakpoint_stops_at_its_virtual_address_only(kind: type) -> None:
     """One page of code at two addresses; and another page with the same offset."""
-    tables = identity(64).map(0x4000_0000, BASE + 0x1000, RX | A).map(0x0010_0000, 0x0010_0000, R | W | A | D)
+    tables = (
+        identity(64)
+        .map(0x4000_0000, BASE + 0x1000, RX | A)
+        .map(0x0010_0000, 0x0010_0000, R | W | A | D)
+    )
     source = """
         open_pmp
         paging
@@ -152,7 +156,12 @@ def test_devices_calls_and_waits_at_a_foreign_stop_word(kind: type) -> None:
         wfi
         pass
     """
-    computer = loaded(kind, "handler skip\n" + source + ".align 2\nskip: csrr s10, mepc\n addi s10, s10, 4\n csrw mepc, s10\n mret\n")
+    computer = loaded(
+        kind,
+        "handler skip\n"
+        + source
+        + ".align 2\nskip: csrr s10, mepc\n addi s10, s10, 4\n csrw mepc, s10\n mret\n",
+    )
     here = symbol(computer, "here")
     for offset in range(0, 16, 4):
         computer.add_breakpoint(here + 0x9000 + offset)
@@ -198,7 +207,7 @@ def test_a_breakpoint_on_code_that_is_written_later(kind: type) -> None:
     assert int(computer.x[8]) == 5
 
 
-# ---- watchpoints -------------------------------------------------------------------------------------
+# ---- watchpoints ---------------------------------------------------------------------------------
 
 ACCESSES = """
     la   s0, word
@@ -288,7 +297,7 @@ def test_sixteen_watchpoints_and_no_more(kind: type) -> None:
         computer.set_watchpoints([(BASE + 0x8000 + 4 * i, 4, 3) for i in range(17)])
 
 
-# ---- registers and memory ------------------------------------------------------------------------------
+# ---- registers and memory ------------------------------------------------------------------------
 
 
 @KINDS

@@ -26,7 +26,7 @@ def loaded(kind: type, source: str, ram: int = RAM) -> Computer:
     return computer
 
 
-# ---- finisher and tohost ---------------------------------------------------------------------------------
+# ---- finisher and tohost -------------------------------------------------------------------------
 
 
 @KINDS
@@ -109,7 +109,7 @@ def test_stores_beside_tohost_do_nothing(kind: type) -> None:
     assert loaded(kind, source).run(100) == Stop("exit", 0, "finisher")
 
 
-# ---- what never ends --------------------------------------------------------------------------------------
+# ---- what never ends -----------------------------------------------------------------------------
 
 
 @KINDS
@@ -176,7 +176,11 @@ def test_a_guest_that_runs_off_into_nowhere(kind: type) -> None:
 
 @KINDS
 def test_off_the_end_of_ram(kind: type) -> None:
-    computer = loaded(kind, f"handler t\n li t0, {BASE + RAM - 4}\n li t1, 0x13\n sw t1, 0(t0)\n jr t0\n .align 2\nt: csrr s0, mcause\n csrr s1, mtval\n pass\n")
+    computer = loaded(
+        kind,
+        f"handler t\n li t0, {BASE + RAM - 4}\n li t1, 0x13\n sw t1, 0(t0)\n jr t0\n"
+        " .align 2\nt: csrr s0, mcause\n csrr s1, mtval\n pass\n",
+    )
     assert computer.run(100).reason == "exit"
     assert [int(computer.x[i]) for i in (8, 9)] == [1, BASE + RAM]
 
@@ -200,7 +204,7 @@ def test_sleep_without_an_alarm(kind: type) -> None:
     assert computer.run(1_000).reason == "exit"
 
 
-# ---- MMIO everywhere ----------------------------------------------------------------------------------------
+# ---- MMIO everywhere -----------------------------------------------------------------------------
 
 
 @KINDS
@@ -258,7 +262,7 @@ def sweep(computer: Computer) -> list[tuple[int, object]]:
     return found
 
 
-# ---- the console --------------------------------------------------------------------------------------------
+# ---- the console ---------------------------------------------------------------------------------
 
 
 def test_the_console_keeps_the_last_four_mebibytes() -> None:
@@ -284,7 +288,7 @@ def test_input_is_fed_to_uart_and_sbi_alike() -> None:
     assert [machine.console.get() for _ in range(3)] == [ord("h"), ord("i"), -1]
 
 
-# ---- the device tree -----------------------------------------------------------------------------------------
+# ---- the device tree -----------------------------------------------------------------------------
 
 
 @KINDS
@@ -311,7 +315,7 @@ def test_the_kernel_command_line_is_in_the_tree() -> None:
     assert b"quiet root=/dev/vda\0" in (machine.read_phys(int(machine.x[11]), 4096) or b"")
 
 
-# ---- Ctrl-C --------------------------------------------------------------------------------------------------
+# ---- Ctrl-C --------------------------------------------------------------------------------------
 
 BUSY = """
     handler tick
@@ -365,7 +369,9 @@ def test_interrupts_between_slices_leave_the_machine_whole(kind: type) -> None:
 @KINDS
 def test_a_keyboard_interrupt_passes_through_and_the_machine_goes_on(kind: type) -> None:
     """One that strikes while a device works is not taken for a broken device."""
-    computer = loaded(kind, "li t0, UART0_BASE\n li t1, 'c'\n sb t1, 0(t0)\n addi s0, s0, 1\n pass\n")
+    computer = loaded(
+        kind, "li t0, UART0_BASE\n li t1, 'c'\n sb t1, 0(t0)\n addi s0, s0, 1\n pass\n"
+    )
 
     def interrupted(data: bytes) -> None:
         computer.console.sink = None
@@ -401,7 +407,7 @@ def test_a_machine_may_run_in_a_thread() -> None:
     assert whole(machines[0]) == whole(machines[1]) == whole(alone)
 
 
-# ---- configuration -------------------------------------------------------------------------------------------
+# ---- configuration -------------------------------------------------------------------------------
 
 
 def test_a_board_has_eight_slots() -> None:

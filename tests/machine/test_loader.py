@@ -43,7 +43,7 @@ def load(image: object, ram: int = RAM) -> Machine:
     return machine
 
 
-# ---- what loads -------------------------------------------------------------------------------------
+# ---- what loads ----------------------------------------------------------------------------------
 
 
 def test_a_good_elf() -> None:
@@ -105,7 +105,7 @@ def test_a_firmware_and_a_kernel(tmp_path: Path) -> None:
     assert "the firmware jumps to 0x80400000" in machine.warnings[0]
 
 
-# ---- what does not -----------------------------------------------------------------------------------
+# ---- what does not -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_broken_images_are_refused(data: bytes, message: str) -> None:
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="nothing.elf: no such file"):
+    with pytest.raises(LoadError, match=r"nothing\.elf: no such file"):
         load(tmp_path / "nothing.elf")
     with pytest.raises(LoadError, match="cannot be read"):
         load(tmp_path)
@@ -185,7 +185,7 @@ def test_a_refused_image_leaves_the_machine_usable(kind: type) -> None:
     assert machine.steps == 10
 
 
-# ---- hostile ones --------------------------------------------------------------------------------------
+# ---- hostile ones --------------------------------------------------------------------------------
 
 INTERESTING = st.one_of(
     st.sampled_from(
@@ -215,11 +215,13 @@ SHARED = Machine(ram=8 << 20, bios="none")
 
 
 def try_to_load(data: bytes) -> None:
+    message = "loaded"
     try:
         SHARED.load(data)
     except LoadError as error:
-        assert str(error)
-        assert "\n" not in str(error)
+        message = str(error)
+    assert message
+    assert "\n" not in message
 
 
 @FUZZ
@@ -231,7 +233,11 @@ def test_mutated_files_load_or_raise_a_load_error(
 
 
 @FUZZ
-@given(st.lists(st.tuples(st.integers(0, 51), st.sampled_from("BHI"), INTERESTING), min_size=1, max_size=3))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 51), st.sampled_from("BHI"), INTERESTING), min_size=1, max_size=3
+    )
+)
 def test_mutated_headers(mutations: list[tuple[int, str, int]]) -> None:
     try_to_load(mutate(HELLO, mutations, 0))
 
@@ -244,9 +250,7 @@ def test_mutated_segments(field: int, value: int, other: int, again: int) -> Non
 
 @FUZZ
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 9), st.integers(0, 12), INTERESTING), min_size=1, max_size=3
-    )
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12), INTERESTING), min_size=1, max_size=3)
 )
 def test_mutated_sections(mutations: list[tuple[int, int, int]]) -> None:
     """Sizes, links and entry sizes of section headers: symbols come from there."""

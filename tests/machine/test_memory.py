@@ -110,7 +110,7 @@ def test_a_write_across_frames_is_heard_in_pieces() -> None:
     assert heard == [(4 * 4096 + 4090, 6), (1 * 4096, 6)]
 
 
-# ---- sizes -------------------------------------------------------------------------------------------
+# ---- sizes ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [64 << 10, 1 << 20, (1 << 20) + 4096, 128 << 20, 1 << 30, RAM_MAX])
@@ -124,7 +124,9 @@ def test_sizes_that_fit(size: int) -> None:
     assert machine.run(3).reason == "budget"
 
 
-@pytest.mark.parametrize("size", [0, -4096, 1, 4096, (64 << 10) - 4096, (1 << 20) + 1, RAM_MAX + 4096])
+@pytest.mark.parametrize(
+    "size", [0, -4096, 1, 4096, (64 << 10) - 4096, (1 << 20) + 1, RAM_MAX + 4096]
+)
 @pytest.mark.parametrize("kind", [Machine, Vm])
 def test_sizes_that_do_not_fit(size: int, kind: type) -> None:
     with pytest.raises(ValueError, match=f"RAM of {size} bytes does not fit: expected 64 KiB"):

@@ -151,7 +151,7 @@ class Board:
             self.bus.attach(platform.virtio_base(slot), transport, f"virtio{slot}")
 
     def _guarded(self, receive: Callable[[bytes], None]) -> Callable[[bytes], None]:
-        """`receive` for callers outside this machine's own run: what it raises ends this machine."""
+        """`receive` for callers outside this machine's run: what it raises ends this machine."""
 
         def on_frame(frame: bytes) -> None:
             try:
