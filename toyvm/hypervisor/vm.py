@@ -16,7 +16,8 @@ from toyvm.hypervisor.frames import HostMemory
 from toyvm.hypervisor.ledger import Ledger
 from toyvm.isa.disasm import disasm
 from toyvm.machine.board import Console
-from toyvm.machine.computer import ERROR, MODES, Computer, Stop
+from toyvm.machine.computer import ERROR, Computer, Stop
+from toyvm.machine.inspection import MODES
 from toyvm.machine.loader import Program
 from toyvm.machine.memory import PAGE, check_ram_size
 
