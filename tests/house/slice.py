@@ -2,8 +2,9 @@
 
     python -m tests.house.slice
 
-Prints how kernels run, then one line a program: name, SHA-256 over registers, record, console and RAM.  Run under
-NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1 it must print the same lines after the first.
+Prints how kernels run, then one line a program: name, SHA-256 over registers, record, console
+and RAM.  Run under NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1 it must print the same lines after
+the first one.
 """
 
 from __future__ import annotations

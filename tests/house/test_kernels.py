@@ -131,7 +131,7 @@ def test_registers_are_read_as_int64_and_written_as_uint32() -> None:
     assert not wrong
 
 
-# ---- literal arguments ---------------------------------------------------------------------------------
+# ---- literal arguments ------------------------------------------------------------
 
 
 def is_constant(node: ast.expr) -> bool:

@@ -22,7 +22,8 @@ def compiled() -> list[str]:
 def slice_under(name: str, mode: str) -> list[str]:
     """What the slice prints in a process of its own with this variable set to 1."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
-    environment |= {name: "1", "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), *sys.path]))}
+    path = os.pathsep.join(filter(None, [str(PROJECT), *sys.path]))
+    environment |= {name: "1", "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, "-m", "tests.house.slice"],
         cwd=PROJECT,

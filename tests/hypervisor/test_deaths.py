@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -321,6 +322,15 @@ def test_more_host_memory_than_the_translation_reaches_is_refused() -> None:
     assert host_size([2 << 30]) < 1 << 32
     with pytest.raises(ValueError, match="4096 MiB"):
         HostMemory((4 << 30) + 4096)
+
+
+def test_a_lab_that_wants_more_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from toyvm.cli.main import call
+
+    lab = tmp_path / "big.toml"
+    lab.write_text("".join(f'[vm.{n}]\nimage = "hello"\nram = "2G"\n' for n in "abc"))
+    assert call(["up", str(lab)]) == 2
+    assert "a host has at most 4096 MiB for all its VMs together" in capsys.readouterr().err
 
 
 def test_the_last_frames_of_a_large_host_work() -> None:

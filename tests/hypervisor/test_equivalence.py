@@ -96,7 +96,11 @@ def test_kernels_above_our_own_firmware(name: str) -> None:
     """M-mode firmware in assembly below an S-mode kernel: all three virtual modes at work."""
     guest = manifest()[name]
     twin = Twin(
-        build(name), bios=build("sbi"), ram_size=guest.ram, drives=guest.drives, judged=name != "teachos"
+        build(name),
+        bios=build("sbi"),
+        ram_size=guest.ram,
+        drives=guest.drives,
+        judged=name != "teachos",
     )
     for _ in range(SINGLE_STEPS):
         if twin.run(1).reason != "budget":

@@ -203,7 +203,10 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
     from toyvm.machine import Console
 
     lab = running.lab
-    hypervisor = _hypervisor(running)
+    try:
+        hypervisor = _hypervisor(running)
+    except ValueError as error:
+        raise LabError(f"{lab.path}: {error}") from None
     for guest in running.guests:
         spec = guest.spec
         bios = spec.bios or guest.image.bios
