@@ -50,6 +50,7 @@ test: warm
 
 lint: $(DEV_STAMP)
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 

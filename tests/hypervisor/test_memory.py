@@ -121,6 +121,25 @@ def test_mxr_does_not_reach_user_pages_without_sum() -> None:
     assert faults(supervisor(body, tables)) == (LOAD_FAULT, VA)
 
 
+def test_rights_come_one_by_one() -> None:
+    """What was fetched may not be loaded, what was loaded may be neither stored nor fetched."""
+    code = VA + 0x1000
+    tables = identity().map(VA, BASE + 0x1_0000, X | A).map(code, BASE + 0x1_1000, R | X | A)
+    ret = (0x0000_8067).to_bytes(4, "little")
+    for body, expected in (
+        (f"li a0, {VA}\n jalr a0\n lw a1, 0(a0)\n", (LOAD_FAULT, VA)),
+        (f"li a0, {VA}\n jalr a0\n sw a1, 0(a0)\n", (STORE_FAULT, VA)),
+        (f"li a0, {code}\n lw a1, 0(a0)\n jalr a0\n sw a1, 0(a0)\n", (STORE_FAULT, code)),
+        (f"li a0, {code}\n jalr a0\n lw a1, 0(a0)\n ecall\n", (9, 0)),
+    ):
+        program = guest(S_MODE + body + REPORT, tables)
+        program.segments += [(BASE + 0x1_0000, ret, 4), (BASE + 0x1_1000, ret, 4)]
+        assert faults(agree(program)) == expected
+    data = identity().map(VA, DATA, RW | A | D)
+    twin = supervisor(f"li a0, {VA}\n lw a1, 0(a0)\n sw a1, 0(a0)\n jr a0\n", data)
+    assert faults(twin) == (FETCH_FAULT, VA)
+
+
 def test_user_mode_reaches_no_supervisor_page() -> None:
     tables = identity().map(0x1000_0000, BASE, URX | A | D).map(VA, DATA, RW | A | D)
     source = (

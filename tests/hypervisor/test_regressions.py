@@ -21,11 +21,13 @@ from tests.hypervisor.guests import (
     Tables,
     V,
     W,
+    X,
     guest,
     identity,
 )
 from tests.hypervisor.twin import Twin, agree
 from toyvm.hypervisor import Vm
+from toyvm.machine import Machine
 
 SKIP = """
     .align 2
@@ -639,6 +641,38 @@ def test_a_page_that_moves_is_found_at_its_new_place() -> None:
     assert saved(twin, 24, 25, 26) == [1, 2, 0x0020_0513]
     assert twin.vm.read_phys(BASE + 0x9008, 4) == bytes.fromhex("13052000")
     assert twin.vm.read_phys(BASE + 0x8008, 4) == bytes(4)
+
+
+@pytest.mark.parametrize("kind", [Machine, Vm])
+def test_without_a_fence_an_access_follows_the_old_entry_or_the_new_never_both(kind: type) -> None:
+    """The frame of one and the rights of the other would be a mapping that never was."""
+    mapped = tables().map(0x4000_0000, BASE + 0x8000, R | A)
+    entry = mapped.entry(0x4000_0000)
+    source = f"""
+        li   s5, 0x40000000
+        lw   s6, 0(s5)               # the old entry is known: readable
+        li   t0, 0x80009000
+        li   t1, 0x00008067          # ret
+        sw   t1, 0(t0)
+        li   t0, {entry:#x}
+        li   t1, {(BASE + 0x9000) >> 12 << 10 | X | A | V:#x}
+        sw   t1, 0(t0)               # the new one can only be executed
+        jalr s5
+        li   t0, 0x40100000
+        lw   t0, 0(t0)               # the same set of the TLB
+        lw   s7, 0(s5)
+        pass
+    """
+    mapped.map(0x4010_0000, BASE + 0xA000, R | A)
+    computer = kind(ram=1 << 20, bios="none")
+    program = guest(KERNEL + source + TRAPPED, mapped)
+    program.segments.append((BASE + 0x8000, b"old!", 4))
+    computer.load(program)
+    assert computer.run(1_000).reason == "exit"
+    old = int.from_bytes(b"old!", "little")
+    assert int(computer.x[22]) == old
+    # Loaded by the old entry, refused by the new one, or already refused to be fetched.
+    assert int(computer.x[23]) == old or int(computer.x[8]) in (12, 13)
 
 
 def test_rights_that_are_taken_away_are_gone_after_the_fence() -> None:

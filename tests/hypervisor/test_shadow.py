@@ -144,26 +144,33 @@ def test_a_small_guest_needs_no_second_fill() -> None:
 
 
 def test_more_contexts_than_roots() -> None:
-    """Every write of satp names another address space: roots are recycled."""
+    """Every write of satp names another address space, by turns of two tables; none is confused."""
     asids = 3 * shadow.ROOTS
+    second = ROOT + 0x8000
     source = f"""
         handler done
         open_pmp
         li   s5, SATP_MODE | {ROOT >> 12:#x}
+        li   s6, SATP_MODE | {second >> 12:#x}
         csrw satp, s5
         enter MSTATUS_MPP_S, kernel
     kernel:
+        li   s4, 0x40000000
         li   s2, 3
     rounds:
-        li   s1, {asids}
-        mv   t1, s5
+        li   s1, {asids // 2}
         li   s3, 1 << 22
+        mv   t0, s5
+        mv   t1, s6
     again:
+        csrw satp, t0
+        lw   t2, 0(s4)
+        add  s8, s8, t2
         csrw satp, t1
+        lw   t2, 0(s4)
+        add  s9, s9, t2
+        add  t0, t0, s3
         add  t1, t1, s3
-        addi s0, s0, 1
-        la   t2, kernel
-        lw   t2, 0(t2)
         addi s1, s1, -1
         bnez s1, again
         addi s2, s2, -1
@@ -173,8 +180,14 @@ def test_more_contexts_than_roots() -> None:
     done:
         pass
     """
-    twin = agree(guest(source, identity()))
-    assert int(twin.vm.x[8]) == 3 * asids
+    tables = identity().map(0x4000_0000, BASE + 0x8000, R | A)
+    other = Tables(second).map(BASE, BASE, RWX | A | D, 64).map(0x4000_0000, BASE + 0x9000, R | A)
+    tables.words.update(other.words)
+    program = guest(source, tables)
+    program.segments += [(BASE + 0x8000, b"\1\0\0\0", 4), (BASE + 0x9000, b"\0\1\0\0", 4)]
+    twin = agree(program)
+    visits = 3 * (asids // 2)
+    assert [int(twin.vm.x[i]) for i in (24, 25)] == [visits, visits << 8]
     assert check_shadow(twin.vm)
 
 

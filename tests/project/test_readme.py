@@ -75,6 +75,18 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+PATH = re.compile(
+    r"`((?:toyvm|assembler|guestos|lessons|tests|benchmarks|fuzz|labs|docs)/[\w./*-]+)`"
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    found = PATH.findall(page.read_text(encoding="utf-8"))
+    named = {path for path in found if "NAME" not in path}
+    assert [path for path in sorted(named) if not list(ROOT.glob(path.rstrip("/")))] == []
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     found = set()

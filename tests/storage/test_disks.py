@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -171,13 +172,25 @@ def test_path_that_no_file_can_have():
         RawDisk("bad\0name.img")
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may open every file"
-)
-def test_image_without_permission(tmp_path):
-    image = tmp_path / "locked.img"
+@pytest.fixture
+def ordinary_user():
+    """A folder, and the rights of somebody who is not root: root may open every file."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("this system has no user ids")
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder), user
+        os.seteuid(user)
+
+
+def test_image_without_permission(ordinary_user):
+    folder, user = ordinary_user
+    image = folder / "locked.img"
     image.write_bytes(bytes(512))
     image.chmod(0o444)
+    if user == 0:
+        os.seteuid(65534)
     with pytest.raises(DiskError, match="permission denied; make it writable or open it read-only"):
         RawDisk(image)
     RawDisk(image, read_only=True).close()
