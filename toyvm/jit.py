@@ -237,15 +237,27 @@ class CompileWatch:
         self.report(event.data["dispatcher"].py_func.__name__, self.done, self.total)
 
 
-def is_warm(name: str = "ready") -> bool:
-    """True if the kernels named `name` were compiled and cached by an earlier process."""
-    return not COMPILED or (_CACHED and (CACHE_DIR / f"{name}.warm").exists())
+def _warm_marker() -> Path:
+    """A file that says: all kernels of these very source files are in the cache.
+
+    Numba's cache also asks where a file lies and when it was changed, so the name does too.
+    """
+    root = Path(__file__).resolve().parent
+    digest = hashlib.sha256(str(root).encode())
+    for file in sorted((*root.glob("hart/*.py"), *root.glob("hypervisor/*.py"))):
+        digest.update(str(file.stat().st_mtime_ns).encode())
+    return CACHE_DIR / f"{digest.hexdigest()[:16]}.warm"
 
 
-def mark_warm(name: str = "ready") -> None:
-    """Record that the kernels named `name` are in the cache."""
+def is_warm() -> bool:
+    """True if all kernels were compiled and cached by an earlier process."""
+    return not COMPILED or (_CACHED and _warm_marker().exists())
+
+
+def mark_warm() -> None:
+    """Record that all kernels are in the cache."""
     if COMPILED and _CACHED:
-        (CACHE_DIR / f"{name}.warm").touch()
+        _warm_marker().touch()
 
 
 def compile_with_progress(

@@ -174,8 +174,16 @@ class Vm(Computer):
 
     def _symbol(self, address: int) -> str:
         """` <name+0x8>` for an address in the loaded program, else nothing."""
-        symbols = self.program.symbols if self.program else {}
-        below = [(value, name) for name, value in symbols.items() if value <= address]
+        program = self.program
+        if program is None:
+            return ""
+        # Constants (.equ) are symbols as well: only those inside the image are labels.
+        spans = [(at, at + max(size, len(data))) for at, data, size in program.segments]
+        below = [
+            (value, name)
+            for name, value in program.symbols.items()
+            if value <= address and any(first <= value < end for first, end in spans)
+        ]
         if not below:
             return ""
         value, name = max(below)
