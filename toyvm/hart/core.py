@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from toyvm import platform
-from toyvm.hart import access, csrfile, decode, execute, mmu, ops, tlb
+from toyvm.hart import access, decode, execute, mmu, ops, tlb
 from toyvm.hart import state as s
 from toyvm.isa import csr, sv32
 
@@ -66,14 +66,6 @@ class Hart:
     def run(self, end: int) -> int:
         """Run until STEPS == `end` or an exit; returns an `events.EXIT_` code."""
         return int(execute.execute(self.core, np.int64(end)))
-
-    def deadline(self) -> int:
-        """STEPS at which the next timer becomes pending (`state.NEVER` if none does)."""
-        return int(csrfile.deadline_step(self.p))
-
-    def pending(self) -> int:
-        """mip & mie: what would wake a wfi."""
-        return int(csrfile.mip_now(self.p) & self.p[s.MIE])
 
     def invalidate(self, offset: int, length: int) -> None:
         """A device has written bytes [offset, offset + length) of RAM."""

@@ -144,7 +144,7 @@ def executes_only(v):
 
 @kernel
 def point(h, g, c):
-    """Point the real satp at the root of the vCPU's current context; -1 if out of frames.
+    """Point the real satp at the root of the vCPU's current context.
 
     The root's number is its real ASID, so the real TLB keeps the roots apart.
     """
