@@ -33,7 +33,7 @@ _SOURCES = (
     *(f"hypervisor/{name}.py" for name in ("vcpu", "emulate", "shadow", "reflect", "mmio")),
 )
 #: Caches of other versions that are kept: the bounds-check and plain-Python legs have their own.
-_OLD_CACHES = 5
+_OLD_CACHES = 12
 
 
 def source_hash() -> str:
@@ -107,6 +107,36 @@ numba, CACHE_DIR = _import_numba()
 COMPILED: bool = not numba.config.DISABLE_JIT
 BOUNDSCHECK: bool = bool(numba.config.BOUNDSCHECK)
 _CACHED = Path() != CACHE_DIR
+
+_Locator: Any = getattr(numba.core.caching, "UserProvidedCacheLocator", None)
+#: The cache is the same for every copy of these sources (an older Numba cannot do that).
+_SHARED = _Locator is not None and hasattr(numba.config, "CACHE_LOCATOR_CLASSES")
+
+if _SHARED:
+
+    class KernelLocator(_Locator):
+        """Finds the machine code of a kernel by its module's place inside the package.
+
+        The cache folder is named after the sources, so it does not matter where a file lies or
+        when it was changed.  Numba asks for both by default, and a second checkout or a new
+        virtual environment would compile everything again.
+        """
+
+        ROOT = Path(__file__).resolve().parent
+
+        @classmethod
+        def get_suitable_cache_subpath(cls, py_file: str) -> str:
+            path = Path(py_file).resolve()
+            if cls.ROOT in path.parents:
+                return "_".join(("toyvm", *path.relative_to(cls.ROOT).parent.parts))
+            return str(super().get_suitable_cache_subpath(py_file))
+
+        def get_source_stamp(self) -> Any:
+            if self.ROOT in Path(self._py_file).resolve().parents:
+                return "as the name of the folder says"
+            return super().get_source_stamp()
+
+    numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__}"
 
 #: Every kernel of the project, in the order in which the modules define them.
 KERNELS: list[Any] = []
@@ -238,10 +268,12 @@ class CompileWatch:
 
 
 def _warm_marker() -> Path:
-    """A file that says: all kernels of these very source files are in the cache.
+    """A file that says: all kernels of these sources are in the cache.
 
-    Numba's cache also asks where a file lies and when it was changed, so the name does too.
+    Where the cache cannot be shared it also matters where a file lies and when it was changed.
     """
+    if _SHARED:
+        return CACHE_DIR / "shared.warm"
     root = Path(__file__).resolve().parent
     digest = hashlib.sha256(str(root).encode())
     for file in sorted((*root.glob("hart/*.py"), *root.glob("hypervisor/*.py"))):

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -169,7 +174,10 @@ def test_kernels_are_called_by_position() -> None:
 
 @pytest.mark.skipif(not jit.COMPILED or jit.CACHE_DIR.name == "", reason="needs compiled kernels")
 def test_every_kernel_was_compiled_once() -> None:
-    """The cache of these sources holds one machine-code file for each kernel, no more."""
+    """The cache of these sources holds one machine-code file for each kernel, no more.
+
+    A kernel is named by its folder and its file: an older Numba has a folder for each checkout.
+    """
     from tests.hypervisor.guests import RAM, guest
     from toyvm.hypervisor import Vm
     from toyvm.machine import Machine
@@ -178,9 +186,35 @@ def test_every_kernel_was_compiled_once() -> None:
         computer = kind(ram=RAM, bios="none")
         computer.load(guest("pass\n"))
         assert computer.run(100).reason == "exit"
-    compiled = Counter(path.name.rsplit(".", 2)[0] for path in jit.CACHE_DIR.rglob("*.nbc"))
+    compiled = Counter(
+        path.parent / path.name.rsplit(".", 2)[0] for path in jit.CACHE_DIR.rglob("*.nbc")
+    )
     assert compiled
     assert not {name: count for name, count in compiled.items() if count > 1}
+
+
+@pytest.mark.skipif(not (jit.COMPILED and jit.is_warm() and jit._SHARED), reason="needs a cache")
+def test_a_copy_of_the_sources_compiles_nothing(tmp_path: Path) -> None:
+    """A second checkout, elsewhere and with other times, finds the machine code of the first."""
+    root = Path(jit.__file__).parents[1]
+    for package in ("toyvm", "assembler", "guestos"):
+        shutil.copytree(root / package, tmp_path / package, copy_function=shutil.copyfile)
+    code = (
+        "import toyvm.jit as jit, toyvm.hypervisor.warm as warm;"
+        "assert jit.is_warm();"
+        "warm._run_both();"
+        "print(jit.__file__, sum(sum(k.stats.cache_misses.values()) for k in jit.KERNELS))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"{tmp_path / 'toyvm' / 'jit.py'} 0\n", "")
 
 
 def test_only_the_door_knows_the_compiler() -> None:
