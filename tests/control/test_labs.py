@@ -131,3 +131,26 @@ def test_the_shipped_labs_are_valid():
     assert shipped
     for path in shipped:
         assert load_lab(path).vms
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("harts = 0\n[vm.a]\nimage='hello'\n", "lab.toml:1: harts: expected a whole number"),
+        ("slice = 10\n[vm.a]\nimage='hello'\n", "lab.toml:1: slice: expected a whole number from"),
+        ("clock = 'wall'\n[vm.a]\nimage='hello'\n", 'expected "guest" or "lab", found \'wall\''),
+        ("[vm.a]\nimage='hello'\ncap = 101\n", "lab.toml:3: vm.a.cap: expected a whole number"),
+        (
+            "[vm.a]\nimage='hello'\ncap = 10\nreservation = 11\n",
+            "lab.toml:4: vm.a.reservation: expected a whole number from 0 to 10, found 11",
+        ),
+        (
+            "[vm.a]\nimage='hello'\nreservation = 60\n[vm.b]\nimage='hello'\nreservation = 60\n",
+            "harts: the guests' reservations are 120 percent, but 1 physical hart can promise",
+        ),
+    ],
+)
+def test_shares_of_the_host(tmp_path, text, message):
+    with pytest.raises(LabError) as caught:
+        parse_lab(text.encode(), tmp_path / "lab.toml")
+    assert message in str(caught.value)

@@ -27,6 +27,10 @@ def up(
     live: Annotated[
         bool | None, typer.Option("--live/--lines", help="Live view, or lines; default: by tty.")
     ] = None,
+    parallel: Annotated[
+        bool,
+        typer.Option("--parallel", help="Run VMs on threads side by side; the result is the same."),
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object at the end.")] = False,
 ) -> int:
     """Load the lab and run it to its end."""
@@ -36,4 +40,5 @@ def up(
 
     if max_insns < 0:
         fail(f"--max-insns {max_insns}: expected a positive number, or 0 for no limit")
-    return run_lab(load_lab(lab), LabOptions(max_steps=max_insns, live=live, json=json_))
+    options = LabOptions(max_steps=max_insns, live=live, json=json_, parallel=parallel)
+    return run_lab(load_lab(lab), options)

@@ -33,6 +33,7 @@ class LabOptions:
     live: bool | None = None
     json: bool = False
     pace: int = 0
+    parallel: bool = False
 
 
 class _Silent:
@@ -111,19 +112,22 @@ def execute_lab(
 
     # Devices only leave their bytes here, in order; they are shown between the turns, where a
     # full disk or a reader that went away is not the guests' trouble.
-    heard: list[tuple[str, bytes]] = []
+    # Guests on threads of their own are heard in the order in which they would take turns.
+    heard: dict[str, list[tuple[int, bytes]]] = {name: [] for name in names}
 
     def sink(name: str) -> Callable[[bytes], None]:
-        return lambda data: heard.append((name, data))
+        return lambda data: heard[name].append((running.hypervisor.rounds, data))
 
     def show() -> None:
-        for name, data in heard:
+        pieces = [(at, i, name, data) for i, name in enumerate(names) for at, data in heard[name]]
+        for _, _, name, data in sorted(pieces, key=lambda piece: piece[:2]):
             if len(texts[name]) < KEEP:
                 texts[name] += data
             view.console(name, data)
-        heard.clear()
+        for waiting in heard.values():
+            waiting.clear()
 
-    running = start_lab(lab, open_lab_image, {name: sink(name) for name in names})
+    running = start_lab(lab, open_lab_image, {name: sink(name) for name in names}, options.parallel)
     try:
         warm_up(options.json)
         if ready is not None:
@@ -220,7 +224,9 @@ def endings(result: LabResult) -> None:
             say(f"{guest.name} stopped: {stop.reason} {stop.detail}".rstrip())
 
 
-def guest_facts(guest: LabGuest, text: bytes, hashes: list[str]) -> dict[str, Any]:
+def guest_facts(
+    running: RunningLab, guest: LabGuest, text: bytes, hashes: list[str]
+) -> dict[str, Any]:
     """Everything about one guest, JSON-ready."""
     from .runner import card_facts, disk_facts
 
@@ -234,6 +240,7 @@ def guest_facts(guest: LabGuest, text: bytes, hashes: list[str]) -> dict[str, An
         "detail": stop.detail if stop is not None else "",
         "instructions": guest.vm.instret,
         "steps": guest.vm.steps,
+        "stolen": running.hypervisor.stolen[guest.name],
         "exits": {cause: count for cause, count in exits.items() if count},
         "exits_total": total,
         "instructions_per_exit": guest.vm.instret // total if total else None,
@@ -263,7 +270,7 @@ def facts(result: LabResult) -> dict[str, Any]:
         "replies": sum(count.echo_replies for count in sent),
         "guests": {
             guest.name: guest_facts(
-                guest, bytes(result.texts[guest.name]), result.disks_after[guest.name]
+                running, guest, bytes(result.texts[guest.name]), result.disks_after[guest.name]
             )
             for guest in running.guests
         },
@@ -276,12 +283,14 @@ def facts(result: LabResult) -> dict[str, Any]:
 
 def summary(result: LabResult, stream: IO[str]) -> None:
     """The table of guests, then the exits by cause."""
-    table = Table(
-        ("guest", "ended", "instructions", "exits", "per exit", "sectors", "frames"),
-        right=("instructions", "exits", "per exit", "sectors", "frames"),
-    )
-    rows = rows_of(result.running)
+    running = result.running
+    shared = running.lab.clock == "lab"
+    columns: tuple[str, ...] = ("instructions", "exits", "per exit", "sectors", "frames")
+    columns += ("of a hart",) if shared else ()
+    table = Table(("guest", "ended", *columns), right=columns)
+    rows = rows_of(running)
     for row in rows:
+        got = (f"{100 * running.share(row.name):.1f} %",) if shared else ()
         table.add(
             row.name,
             row.state,
@@ -290,6 +299,7 @@ def summary(result: LabResult, stream: IO[str]) -> None:
             grouped(row.per_exit),
             grouped(row.sectors),
             grouped(row.frames),
+            *got,
         )
     stream.write("\n")
     print_table(table, stream)

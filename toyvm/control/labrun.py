@@ -93,8 +93,15 @@ class LabGuest:
 class RunningLab:
     """All guests of a lab under one hypervisor; `close` releases files and sockets."""
 
-    def __init__(self, lab: Lab, guests: list[LabGuest], switches: dict[str, Switch]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        guests: list[LabGuest],
+        switches: dict[str, Switch],
+        parallel: bool = False,
+    ) -> None:
         self.lab = lab
+        self.parallel = parallel
         self.guests = guests
         self.switches = switches
         self.hypervisor: Any = None
@@ -109,18 +116,21 @@ class RunningLab:
         """The guests that have not ended."""
         return [guest for guest in self.guests if guest.stop is None]
 
+    def share(self, name: str) -> float:
+        """The part of a physical hart that guest `name` has had while it wanted to run."""
+        ran = self.guest(name).vm.steps
+        stolen = self.hypervisor.stolen[name]
+        return ran / (ran + stolen) if ran else 0.0
+
     def turn(self, steps: int) -> bool:
         """Rounds of slices for about `steps` steps of each guest.
 
         True when nothing can happen any more although guests are left: all of them sleep, and
         neither a timer nor a frame will wake one.
         """
-        rounds = max(1, steps // self.hypervisor.slice_steps)
-        alive = True
-        for _ in range(rounds):
-            alive = self.hypervisor.round()
-            if not alive:
-                break
+        heaviest = max((guest.spec.weight for guest in self.running), default=100)
+        longest = max(1, self.hypervisor.slice_steps * heaviest // 100)
+        alive = self.hypervisor.advance(max(1, steps // longest))
         self._note_ends()
         return not alive and bool(self.running) and not self.remote
 
@@ -160,7 +170,9 @@ class RunningLab:
         return any(card.remote for guest in self.running for card in guest.cards)
 
     def close(self) -> None:
-        """Close disks, cables, switches' captures."""
+        """Close disks, cables, switches' captures; end the threads."""
+        if self.hypervisor is not None:
+            self.hypervisor.close()
         for guest in self.guests:
             for card in guest.cards:
                 card.close()
@@ -171,10 +183,10 @@ class RunningLab:
                 switch.capture.close()
 
 
-def open_parts(lab: Lab, open_image: Opener) -> RunningLab:
+def open_parts(lab: Lab, open_image: Opener, parallel: bool = False) -> RunningLab:
     """Open every image, disk and cable of the lab; whatever fails closes the rest again."""
     switches: dict[str, Switch] = {}
-    running = RunningLab(lab, [], switches)
+    running = RunningLab(lab, [], switches, parallel)
     index = 0
     try:
         for spec in lab.switches:
@@ -222,6 +234,8 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
                 append=spec.append,
                 pmp=spec.pmp,
                 weight=spec.weight,
+                cap=spec.cap,
+                reservation=spec.reservation,
             )
             guest.vm.load(guest.image.data)
         except ValueError as error:
@@ -232,6 +246,7 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
     first = running.guests[0].vm
     for switch in running.switches.values():
         switch.now_ns = _clock_of(first)
+        switch.timekeeper = first.name
     return hypervisor
 
 
@@ -239,22 +254,24 @@ def _hypervisor(running: RunningLab) -> Hypervisor:
     """The hypervisor for a lab's guests, without VMs yet."""
     from toyvm.hypervisor import Hypervisor
 
+    lab = running.lab
     rams = [guest.spec.ram for guest in running.guests]
+    host: dict[str, Any] = {"slice_steps": lab.slice_steps, "harts": lab.harts, "clock": lab.clock}
     if not running.remote:
-        return Hypervisor(rams)
+        return Hypervisor(rams, **host, parallel=running.parallel)
 
     class HostTime(Hypervisor):
         """A neighbour in another process lives in host time: so does the sleep of these guests."""
 
-        def _jump(self, asleep: list[Any]) -> bool:
-            distances = [d for vm in asleep if (d := vm.sleep_distance()) is not None]
-            nap = min([NAP_STEPS, *distances])
-            time.sleep(nap / (TIMEBASE_HZ * STEPS_PER_TICK))
-            for vm in asleep:
-                vm.sleep(nap)
-            return True
+        batch = 1
 
-    return HostTime(rams)
+        def _distance(self, timers: list[int]) -> int | None:
+            nap = min([NAP_STEPS, *timers])
+            # Asleep, the clocks have also moved by a slice in this round.
+            time.sleep((nap + self.slice_steps) / (TIMEBASE_HZ * STEPS_PER_TICK))
+            return nap
+
+    return HostTime(rams, **host)
 
 
 def _clock_of(vm: Any) -> Callable[[], int]:
@@ -262,11 +279,26 @@ def _clock_of(vm: Any) -> Callable[[], int]:
     return lambda: int(vm.mtime()) * NS_PER_TICK
 
 
-def start_lab(lab: Lab, open_image: Opener, sinks: Mapping[str, Sink] | None = None) -> RunningLab:
-    """Open everything and build the hypervisor: the lab is ready to run."""
+def start_lab(
+    lab: Lab,
+    open_image: Opener,
+    sinks: Mapping[str, Sink] | None = None,
+    parallel: bool = False,
+) -> RunningLab:
+    """Open everything and build the hypervisor: the lab is ready to run.
+
+    With `parallel` its VMs run on threads side by side; LabError if a cable leads to another
+    process, whose frames come at any time.
+    """
     from toyvm.storage import disk_sha256
 
-    running = open_parts(lab, open_image)
+    running = open_parts(lab, open_image, parallel)
+    if parallel and running.remote:
+        running.close()
+        raise LabError(
+            f"{lab.path}: --parallel: a cable leads to another process (socket or listen); "
+            "run this lab without it"
+        )
     try:
         for guest in running.guests:
             guest.disks_before = [disk_sha256(drive) for drive in guest.drives]

@@ -1,6 +1,9 @@
 """Lab files: several guests, their virtual hardware and the switches between them.
 
-    clock = "guest"            # each guest's time is its own: time lost to others is invisible
+    clock = "guest"            # each guest's time is its own: time lost to others is invisible;
+                               # "lab": all see the time of the physical machine
+    harts = 1                  # physical harts that the guests share
+    slice = 50000              # steps of a slice of weight 100
 
     [switch.lan]
     pcap = "lan.pcap"          # optional
@@ -12,6 +15,8 @@
     drive = ["temp:1M"]        # see toyvm.control.specs
     net = ["lan"]
     weight = 100               # share of the host, 1 to 10000
+    cap = 50                   # at most this many percent of a physical hart
+    reservation = 20           # at least this many percent, whatever the others do
     append = "quiet"           # the kernel's arguments
     virtio = "legacy"          # or "modern"
     pmp = 16                   # PMP entries: 0 or 16
@@ -38,7 +43,7 @@ DEFAULT_WEIGHT = 100
 MAX_VMS = 64
 MAX_SLOTS = 8
 
-_TOP_KEYS = ("clock", "switch", "vm")
+_TOP_KEYS = ("clock", "harts", "slice", "switch", "vm")
 _SWITCH_KEYS = ("pcap",)
 _VM_KEYS = (
     "image",
@@ -48,11 +53,14 @@ _VM_KEYS = (
     "drive",
     "net",
     "weight",
+    "cap",
+    "reservation",
     "append",
     "virtio",
     "pmp",
 )
-_CLOCKS = ("guest",)
+_CLOCKS = ("guest", "lab")
+DEFAULT_SLICE = 50_000
 
 
 class LabError(ValueError):
@@ -78,6 +86,8 @@ class VmSpec:
     drives: tuple[DriveSpec, ...] = ()
     nets: tuple[NetSpec, ...] = ()
     weight: int = DEFAULT_WEIGHT
+    cap: int | None = None
+    reservation: int = 0
     append: str = ""
     virtio: str = "legacy"
     pmp: int = 16
@@ -91,6 +101,8 @@ class Lab:
     vms: tuple[VmSpec, ...]
     switches: tuple[SwitchSpec, ...] = ()
     clock: str = "guest"
+    harts: int = 1
+    slice_steps: int = DEFAULT_SLICE
 
     @property
     def base(self) -> Path:
@@ -181,7 +193,16 @@ def parse_lab(raw: bytes, path: Path) -> Lab:
         raise LabError(f'{path}: no guests: expected at least one [vm.NAME] with image = "..."')
     if len(vms) > MAX_VMS:
         raise LabError(f"{path}: {len(vms)} guests: expected at most {MAX_VMS}")
-    lab = Lab(path, vms, switches, clock)
+    harts = _whole(data, "harts", 1, 64, 1, place)
+    slice_steps = _whole(data, "slice", 1_000, 20_000_000, DEFAULT_SLICE, place)
+    promised = sum(vm.reservation for vm in vms)
+    if promised > 100 * harts:
+        raise place.error(
+            "harts",
+            f"the guests' reservations are {promised} percent, but {harts} physical "
+            f"hart{'s' if harts > 1 else ''} can promise only {100 * harts}",
+        )
+    lab = Lab(path, vms, switches, clock, harts, slice_steps)
     _no_shared_disks(lab, text)
     _no_shared_macs(lab, text)
     return lab
@@ -277,7 +298,6 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
         ram = parse_ram(ram)
     except SpecError as error:
         raise place.error("ram", str(error)) from None
-    _whole(data, "vcpus", 1, 1, 1, place)
     drives = _each(
         _texts(data, "drive", place, '["temp:1M"]'), lambda t: parse_drive(t, base), "drive", place
     )
@@ -291,6 +311,9 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
     pmp = _whole(data, "pmp", 0, 16, 16, place)
     if pmp not in (0, 16):
         raise place.error("pmp", f"expected 0 or 16, found {pmp}")
+    vcpus = _whole(data, "vcpus", 1, 1, 1, place)
+    cap = _whole(data, "cap", 1, 100 * vcpus, 100 * vcpus, place)
+    reservation = _whole(data, "reservation", 0, cap, 0, place)
     bios = _typed(data, "bios", str, None, place, '"sbi", "none" or a file')
     if bios not in (None, "sbi", "none") and not (base / bios).is_file():
         raise place.error("bios", f'expected "sbi", "none" or a file; no such file: {base / bios}')
@@ -302,6 +325,8 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
         drives=drives,
         nets=nets,
         weight=_whole(data, "weight", 1, 10_000, DEFAULT_WEIGHT, place),
+        cap=cap if "cap" in data else None,
+        reservation=reservation,
         append=_typed(data, "append", str, "", place, "a string"),
         virtio=_choice(data, "virtio", ("legacy", "modern"), "legacy", place),
         pmp=pmp,

@@ -6,8 +6,10 @@ so the order of frames depends on nothing but the order of sends and deliveries.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -21,6 +23,20 @@ QUEUE_MAX: Final = 1024
 """Frames that wait at one receiver; more are dropped there."""
 TABLE_MAX: Final = 1024
 """Addresses that the switch remembers; the one heard longest ago is forgotten first."""
+SENT_MAX: Final = 16384
+"""Frames that one port may send between two deliveries: the speed of the wire."""
+
+_thread = threading.local()
+
+
+@contextmanager
+def sender(name: str) -> Iterator[None]:
+    """While this is open, what this thread sends is sent by the machine called ``name``."""
+    _thread.sender = name
+    try:
+        yield
+    finally:
+        _thread.sender = None
 
 
 @dataclass(slots=True)
@@ -32,7 +48,8 @@ class PortStats:
     frames_out: int = 0
     bytes_out: int = 0
     drops: int = 0
-    """Malformed frames from this port, and frames for it that found its queue full."""
+    """Frames from this port that were malformed or too many, and frames for it that found its
+    queue full."""
 
     def as_dict(self) -> dict[str, int]:
         """The counters by name, for JSON reports."""
@@ -45,6 +62,7 @@ class Port:
     def __init__(self, switch: Switch, name: str) -> None:
         self._switch = switch
         self._queue: deque[bytes] = deque()
+        self._sent = 0
         self.name = name
         self.stats = PortStats()
         self.on_frame: Callable[[bytes], None] | None = None
@@ -59,7 +77,15 @@ class Port:
 
     def send(self, frame: bytes) -> None:
         """A frame from the card into the switch."""
+        self._sent += 1
+        if self._sent > SENT_MAX:
+            self.stats.drops += 1
+            return
         self._switch.forward(self, frame)
+
+    def refresh(self) -> None:
+        """The wire is free again: SENT_MAX more frames may be sent."""
+        self._sent = 0
 
     def enqueue(self, frame: bytes) -> None:
         """A frame from the switch for the card; dropped and counted if the queue is full."""
@@ -113,7 +139,26 @@ class Switch:
         self.now_ns = now_ns
         self.capture = capture
         self.ports: dict[str, Port] = {}
+        self.timekeeper = ""
+        """The machine whose clock ``now_ns`` is."""
         self._table: OrderedDict[bytes, Port] = OrderedDict()
+        self._held: dict[str, list[tuple[Port, bytes, int | None]]] | None = None
+
+    @contextmanager
+    def holding(self, order: Sequence[str]) -> Iterator[None]:
+        """While this is open, hold back what machines send; then forward it machine by machine.
+
+        Machines that run on threads side by side (see :func:`sender`) so leave the switch as if
+        they had run one after the other in this order.
+        """
+        self._held = {name: [] for name in order}
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for frames in held.values():
+                for source, frame, at in frames:
+                    self._forward(source, frame, at)
 
     @property
     def table(self) -> dict[bytes, str]:
@@ -129,6 +174,15 @@ class Switch:
 
     def forward(self, source: Port, frame: bytes) -> None:
         """Learn where the sender is and queue the frame at its receivers."""
+        who = getattr(_thread, "sender", None)
+        if self._held is not None and who in self._held:
+            at = self.now_ns() if who == self.timekeeper else None
+            self._held[who].append((source, frame, at))
+            return
+        self._forward(source, frame, None)
+
+    def _forward(self, source: Port, frame: bytes, at: int | None) -> None:
+        """Forward a frame that was sent at guest time ``at`` in nanoseconds; None is now."""
         sender = frame[6:12]
         if not source.up or not FRAME_MIN <= len(frame) <= FRAME_MAX or is_group(sender):
             source.stats.drops += 1
@@ -136,7 +190,7 @@ class Switch:
         source.stats.frames_in += 1
         source.stats.bytes_in += len(frame)
         if self.capture:
-            self.capture.write(frame, self.now_ns())
+            self.capture.write(frame, self.now_ns() if at is None else at)
         self._learn(sender, source)
         receiver = self._table.get(frame[:6])
         if receiver is not None:
@@ -165,4 +219,6 @@ class Switch:
         Returns the number of frames.  Frames sent meanwhile wait for the next call.
         """
         waiting = [(port, port.waiting) for port in self.ports.values()]
+        for port, _ in waiting:
+            port.refresh()
         return sum(port.poll_some(count) for port, count in waiting)
