@@ -181,6 +181,7 @@ def skip(unit: Unit, frame: Frame) -> None:
 
 BRANCHES: dict[str, Callable[[Unit, Span], None]] = {
     ".else": otherwise,
+    ".elsec": otherwise,
     ".elseif": otherwise_if,
     ".elsif": otherwise_if,
     ".endif": close_condition,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from toyvm.isa.csr import CSRS
+from toyvm.isa.csr_elsewhere import ELSEWHERE
 from toyvm.isa.disasm import parse_fence_set
 from toyvm.isa.insn import Insn
 from toyvm.isa.op import Op
@@ -154,11 +155,19 @@ def csr_number(unit: Unit, value: Any, index: int) -> int:
         if number is not None:
             return number
         if not unit.is_defined(value.name):
+            number = ELSEWHERE.get(value.name)
+            if number is not None:
+                unit.warn(
+                    "csr-missing",
+                    f"this machine has no CSR `{value.name}`: the instruction will trap",
+                    operand=index,
+                )
+                return number
             raise Problem(
                 f"`{value.name}` is not a CSR",
                 operand=index,
                 expected="the name or number of a control and status register",
-                notes=["one that this machine does not have can be written as a number"],
+                notes=["a CSR without a name can be written as a number"],
                 hint=did_you_mean(value.name, CSR_NUMBERS),
             )
     number = value if isinstance(value, int) else unit.constant(value, index, "a CSR number")

@@ -173,6 +173,8 @@ def _compile_pair(row: Pseudo, patterns: Sequence[str]) -> Encoder:
 
     def encode(unit: Unit, v: Sequence[Any]) -> bytes:
         tree = symbol(v)
+        if kind == sections.CALL and isinstance(tree, Modified) and tree.op == "plt":
+            tree = tree.a
         value = unit.bound(tree, at)
         if isinstance(value, int) and loads_address:
             return load_immediate(v[0], fit32(value, tree, at))
@@ -221,6 +223,8 @@ def _li(unit: Unit, v: Sequence[Any]) -> bytes:
     value = tree
     if not isinstance(tree, int):
         if isinstance(tree, Modified):
+            if tree.op in ("lo", "pcrel_lo"):
+                return FORMS["addi"]["rrX"](unit, [v[0], 0, tree])
             raise Problem(
                 f"`li` cannot take %{tree.op}", operand=1, hint="use `la` to load an address"
             )

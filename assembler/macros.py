@@ -39,9 +39,9 @@ class Macro:
 
 _NAME = re.compile(r"(?:[^\W\d]|[.$])[\w.$]*")
 _SUBSTITUTION = re.compile(r"\\(?:(?P<at>@)|(?P<empty>\(\))|(?P<name>(?:[^\W\d]|[.$])[\w.$]*))")
-_OPENERS = frozenset([".macro", ".rept", ".rep", ".irp", ".irpc"])
+_OPENERS = frozenset([".macro", ".rept", ".rep", ".irp", ".irpc", ".irep", ".irepc"])
 _CLOSERS = frozenset([".endm", ".endr"])
-_DIRECTIVE = re.compile(r"\.(?:macro|rept?|irpc?|endm|endr)\b", re.IGNORECASE)
+_DIRECTIVE = re.compile(r"\.(?:macro|rept?|ire?pc?|endm|endr)\b", re.IGNORECASE)
 
 
 def read_body(unit: Unit, opener: str, closer: str) -> tuple[list[str], list[int], str]:

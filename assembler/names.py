@@ -9,7 +9,7 @@ from .limits import Limits
 from .operands import LIKE_REGISTER, not_a_register
 from .reporting import Reporting
 from .sections import Section
-from .values import LABEL, UNDEFINED, Bound, Rel, Scope, Symbol, bind
+from .values import ABSOLUTE, LABEL, UNDEFINED, Bound, Rel, Scope, Symbol, bind
 
 
 class Names(Reporting, Scope):
@@ -20,6 +20,7 @@ class Names(Reporting, Scope):
     def __init__(self, reporter: Reporter, limits: Limits) -> None:
         super().__init__(reporter, limits)
         self.symbols: dict[str, Symbol] = {}
+        self.absolute: Section | None = None
         self.numeric: dict[int, Symbol] = {}
         self.numeric_ahead: dict[int, Symbol] = {}
 
@@ -46,9 +47,12 @@ class Names(Reporting, Scope):
                 problem.label = True
                 self.report(problem)
                 return False
-        symbol.state = LABEL
-        symbol.section = section
         symbol.value = section.size
+        if section is self.absolute:
+            symbol.state = ABSOLUTE
+        else:
+            symbol.state = LABEL
+            symbol.section = section
         symbol.defined_at = self.place
         return True
 
@@ -104,8 +108,10 @@ class Names(Reporting, Scope):
                 hint=f"`{number}b` looks back",
             )
 
-    def here(self) -> Rel:
+    def here(self) -> Rel | int:
         """The location counter."""
+        if self.section is self.absolute:
+            return self.section.size
         return Rel(self.section, self.section.size)
 
     def bound(self, tree: Expr, index: int) -> Bound:

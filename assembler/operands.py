@@ -19,7 +19,7 @@ from typing import TypeAlias
 from toyvm.isa.registers import NUMBERS
 
 from .diagnostics import Problem, did_you_mean
-from .expressions import Expr, Name, parse
+from .expressions import Expr, Modified, Name, parse
 
 Operand: TypeAlias = tuple[str, int | Expr | tuple[int | Expr, int]]
 
@@ -57,6 +57,8 @@ def _parse(text: str) -> Operand:
         return "x", int(word, 0)
     if word != "." and _PLAIN_NAME.match(word):
         return "X", Name(word)
+    if word.endswith("@plt") and _PLAIN_NAME.match(word[:-4]):
+        return "X", Modified("plt", Name(word[:-4]))
     if word.endswith(")"):
         memory = _memory(text, word)
         if memory is not None:

@@ -174,14 +174,14 @@ class Section:
             self.data += bytes(count)
 
 
-_NOP = (0x0000_0013).to_bytes(4, "little")
+NOP = (0x0000_0013).to_bytes(4, "little")
 _SHORT_NOP = (0x0001).to_bytes(2, "little")
 
 
 def code_padding(count: int) -> bytes:
     """``count`` bytes between instructions: zeros and a 2-byte nop up to a word, then nops."""
     head = bytes(count & 1) + (_SHORT_NOP if count & 2 else b"")
-    return head + _NOP * (count // 4)
+    return head + NOP * (count // 4)
 
 
 def parse_flags(text: str) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import forms
+from .debuginfo import DebugInfo
 from .diagnostics import Problem, Reporter, Stop, did_you_mean
 from .frames import FILE, Frame
 from .lexer import (
@@ -41,7 +42,21 @@ _DEFINING = frozenset([".include", ".macro", ".equ", ".set", ".equiv"])
 
 # Directives that read further lines or change what is read next.
 _CONTROL = frozenset(
-    [".macro", ".rept", ".rep", ".irp", ".irpc", ".include", ".exitm", ".end", ".endm", ".endr"]
+    [
+        ".macro",
+        ".rept",
+        ".rep",
+        ".irp",
+        ".irpc",
+        ".irep",
+        ".irepc",
+        ".include",
+        ".exitm",
+        ".mexit",
+        ".end",
+        ".endm",
+        ".endr",
+    ]
 )
 
 
@@ -70,6 +85,9 @@ class Unit(Reader):
         self.branches: list[tuple[int, Section]] = []
         self.long_branches = long_branches
         self.option_depth = 0
+        self.debug = DebugInfo()
+        self.attributes: dict[int, int | str] = {}
+        self.idents: list[str] = []
         self.forms = forms.FORMS
         self.memo = _MEMO
         for section in (".text", ".data", ".bss"):
@@ -261,6 +279,9 @@ class Unit(Reader):
                 fatal=True,
             )
         if section.nobits:
+            if not any(code):
+                section.reserved += len(code)
+                return
             raise Problem(
                 f"section `{section.name}` has no content: it can only reserve space",
                 operand=None,
@@ -287,12 +308,15 @@ class Unit(Reader):
                 self.incomplete |= op.lower() in _DEFINING
                 raise
             return
-        if self.section.nobits and op in forms.FORMS:
+        if self.section.nobits and op.lower() in forms.FORMS:
             raise Problem(
                 f"section `{self.section.name}` holds no instructions",
                 operand=None,
                 hint="switch to .text first",
             )
+        if op.lower() in forms.FORMS:
+            self.instruction(op.lower(), args)
+            return
         raise self.unknown_word(op)
 
     def macro_named(self, name: str) -> Macro | None:
@@ -313,15 +337,11 @@ class Unit(Reader):
                 consequence=True,
             )
         known = [*forms.FORMS, *self.macros]
-        if op.lower() in forms.FORMS:
-            return Problem(
-                f"`{op}` is not an instruction",
-                operand=None,
-                hint=f"mnemonics are written in lower case: `{op.lower()}`",
-            )
         notes = []
         if op.startswith(("c.", "f", "v")) and len(op) > 3:
             notes = ["this machine has RV32IMA: no compressed, floating-point or vector code"]
+        elif op in _ELSEWHERE:
+            return Problem(f"`{op}` {_ELSEWHERE[op]}", operand=None)
         elif op in _RV64_ONLY:
             notes = [f"`{op}` is an instruction of RV64; registers here have 32 bits"]
         return Problem(
@@ -398,7 +418,10 @@ class Unit(Reader):
 
     def finish(self) -> None:
         """Checks and padding once all lines are read."""
+        from .directives.debug import check_end
+
         self.check_numeric()
+        check_end(self)
         for section in self.sections.values():
             if section.code:
                 section.pad_to(section.align, None)
@@ -408,3 +431,15 @@ _RV64_ONLY = frozenset(
     ["ld", "sd", "lwu", "addw", "subw", "addiw", "sllw", "srlw", "sraw", "slliw", "srliw",
      "sraiw", "mulw", "divw", "divuw", "remw", "remuw", "negw", "sext.w", "lr.d", "sc.d"]
 )  # fmt: skip
+
+_ELSEWHERE = {
+    "uret": "belongs to the withdrawn N extension: user-mode traps; this machine has `sret`",
+    "hret": "was withdrawn from the privileged architecture; there are `sret` and `mret`",
+    "dret": "belongs to debug mode, which this machine has not",
+    "sfence.vm": "is the old name of `sfence.vma`",
+    "pause": "belongs to Zihintpause; here `nop` does",
+    "zext.w": "is an instruction of RV64; registers here have 32 bits",
+    "la.tls.gd": "is about thread-local storage, which programs here have not",
+    "la.tls.ie": "is about thread-local storage, which programs here have not",
+    "lga": "needs a global offset table, which programs here have not; `la` loads an address",
+}

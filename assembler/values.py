@@ -42,7 +42,8 @@ class Symbol:
     ``state`` says how it is defined: LABEL (``section`` and offset ``value``), ABSOLUTE
     (``value``), EXPRESSION (``bound``) or COMMON (``value`` bytes, ``align``).  ``variable``
     marks one that ``.set`` may define again.  ``target`` leads to the definition in another
-    unit after linking.  Places are packed source positions, -1 for none.
+    unit after linking.  ``visibility`` is that of ELF: 0 default, 1 internal, 2 hidden,
+    3 protected.  Places are packed source positions, -1 for none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Symbol:
     type: str = ""
     size: Bound = 0
     align: int = 1
+    visibility: int = 0
     defined_at: int = -1
     used_at: int = -1
     target: Symbol | None = None
@@ -98,7 +100,7 @@ class Scope:
         """The numeric label that 1b or 1f means here."""
         raise KeyError(number)
 
-    def here(self) -> Rel:
+    def here(self) -> Rel | int:
         """The location counter."""
         raise KeyError(".")
 
@@ -118,6 +120,8 @@ def bind(tree: Expr, scope: Scope) -> Bound:
     if isinstance(tree, Binary):
         return fold(tree.op, bind(tree.a, scope), bind(tree.b, scope))
     assert isinstance(tree, Modified)
+    if tree.op == "plt":
+        raise Problem("`@plt` belongs to `call` and `tail`", hint="leave `@plt` away")
     raise Problem(
         f"`%{tree.op}` cannot be used here",
         hint="relocation operators belong into lui, auipc, addi, loads and stores",

@@ -17,7 +17,7 @@ from ..macros import (
     stray_end,
 )
 from ..unit import Unit
-from . import data, files, sections, symbols
+from . import data, debug, files, insn, numbers, options, sections, symbols
 
 Directive: TypeAlias = Callable[[Unit, Span], None]
 
@@ -32,15 +32,22 @@ DIRECTIVES: dict[str, Directive] = {
     ".macro": define,
     ".endm": stray_end(".endm"),
     ".exitm": leave,
+    ".mexit": leave,
     ".purgem": purge,
     ".rept": repeat,
     ".rep": repeat,
     ".irp": repeat_over,
     ".irpc": repeat_over_characters,
+    ".irep": repeat_over,
+    ".irepc": repeat_over_characters,
     ".endr": stray_end(".endr"),
     **data.DIRECTIVES,
     **sections.DIRECTIVES,
     **symbols.DIRECTIVES,
     **files.DIRECTIVES,
+    **insn.DIRECTIVES,
+    **numbers.DIRECTIVES,
+    **options.DIRECTIVES,
+    **debug.DIRECTIVES,
 }
 """Every directive by name, in lower case."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from ..unit import Unit
 
 _LARGEST_ALIGNMENT = 24
-_FORMATS = {1: "<B", 2: "<H", 4: "<I", 8: "<Q"}
 Directive = Callable[["Unit", Span], None]
 
 
@@ -246,31 +244,6 @@ def leb128(signed: bool) -> Directive:
     return handler
 
 
-def insn(unit: Unit, args: Span) -> None:
-    """.insn WORD: an instruction given as a number."""
-    spans = split_operands(args.text, args.start)
-    try:
-        if len(spans) == 2:
-            size = unit.evaluate(spans[0], 0, "a size in bytes")
-            if size != 4:
-                raise Problem("instructions here have 4 bytes", operand=0, expected="4")
-            spans = spans[1:]
-        word = unit.evaluate(spans[0], 0, "an instruction word") if len(spans) == 1 else -1
-    except Problem as problem:
-        if "." in args.text or "," in args.text:
-            raise Problem(
-                "`.insn` takes the instruction as one number here",
-                expected=".insn 0x00000013",
-            ) from problem
-        raise
-    if not 0 <= word < 1 << 32 or word & 3 != 3:
-        raise Problem(
-            "this is not a 32-bit instruction word",
-            expected="a number of 32 bits whose low two bits are 11",
-        )
-    unit.emit(struct.pack("<I", word))
-
-
 def _operands(args: Span, least: int, most: int, form: str) -> list[Span]:
     """The operands, whose number must be in range."""
     spans = split_operands(args.text, args.start)
@@ -314,5 +287,4 @@ DIRECTIVES: dict[str, Directive] = {
     ".org": origin,
     ".uleb128": leb128(False),
     ".sleb128": leb128(True),
-    ".insn": insn,
 }

@@ -97,35 +97,6 @@ def show(unit: Unit, args: Span) -> None:
     unit.report(Problem(_message(args, ""), operand=None), "note")
 
 
-_ARCH_OPTIONS = frozenset(["norvc", "relax", "norelax", "nopic", "nocsr-check", "csr-check"])
-
-
-def option(unit: Unit, args: Span) -> None:
-    """.option: settings of the assembler; those that change nothing here are accepted."""
-    word, _, rest = args.text.strip().partition(",")
-    word = word.strip()
-    if word == "push":
-        unit.option_depth += 1
-    elif word == "pop":
-        if unit.option_depth == 0:
-            raise Problem("`.option pop` has no `.option push`", operand=0)
-        unit.option_depth -= 1
-    elif word == "rvc":
-        raise Problem("this machine has no compressed instructions", operand=0, expected="norvc")
-    elif word == "pic":
-        raise Problem("position-independent code is not supported", operand=0, expected="nopic")
-    elif word == "arch":
-        letters = rest.replace(" ", "")
-        if "+c" in letters or "+f" in letters or "+d" in letters or "+v" in letters:
-            raise Problem("this machine has RV32IMA only", expected="extensions of RV32IMA")
-    elif word not in _ARCH_OPTIONS:
-        raise Problem(
-            f"`{word}` is not an option",
-            operand=0,
-            expected="push, pop, norvc, relax, norelax or nopic",
-        )
-
-
 def end(unit: Unit, args: Span) -> None:
     """.end: nothing behind it is read."""
     unit.ended = True
@@ -136,20 +107,10 @@ def end(unit: Unit, args: Span) -> None:
     unit.update_skipping()
 
 
-def accepted(unit: Unit, args: Span) -> None:
-    """A directive for debuggers, linkers or listings that changes no byte."""
+def abort(unit: Unit, args: Span) -> None:
+    """.abort: stop here."""
+    raise Problem("`.abort` stops the assembly", operand=None, fatal=True)
 
-
-_ACCEPTED = (
-    ".attribute", ".extern", ".file", ".loc", ".ident", ".line", ".ln", ".linefile",
-    ".hidden", ".internal", ".protected", ".variant_cc", ".title", ".sbttl", ".list", ".nolist",
-    ".psize", ".eject", ".addrsig", ".addrsig_sym",
-    ".cfi_sections", ".cfi_startproc", ".cfi_endproc", ".cfi_personality", ".cfi_lsda",
-    ".cfi_def_cfa", ".cfi_def_cfa_register", ".cfi_def_cfa_offset", ".cfi_adjust_cfa_offset",
-    ".cfi_offset", ".cfi_val_offset", ".cfi_rel_offset", ".cfi_register", ".cfi_restore",
-    ".cfi_undefined", ".cfi_same_value", ".cfi_remember_state", ".cfi_restore_state",
-    ".cfi_return_column", ".cfi_signal_frame", ".cfi_escape",
-)  # fmt: skip
 
 DIRECTIVES: dict[str, Callable[[Unit, Span], None]] = {
     ".include": include,
@@ -159,7 +120,6 @@ DIRECTIVES: dict[str, Callable[[Unit, Span], None]] = {
     ".fail": fail,
     ".warning": warning,
     ".print": show,
-    ".option": option,
     ".end": end,
-    **dict.fromkeys(_ACCEPTED, accepted),
+    ".abort": abort,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..diagnostics import Problem
 from ..lexer import Span, split_operands
 from ..reporting import WHOLE
-from ..sections import Section
+from ..sections import SHT_NOBITS, Section
 from ..values import (
     ABSOLUTE,
     COMMON,
@@ -23,6 +23,7 @@ from ..values import (
     Rel,
     Symbol,
     anchored,
+    symbol_value,
 )
 from .data import check_room
 
@@ -204,10 +205,53 @@ def common(local: bool) -> Callable[[Unit, Span], None]:
     return handler
 
 
+def visibility(kind: int) -> Callable[[Unit, Span], None]:
+    """A handler for .internal, .hidden and .protected."""
+
+    def handler(unit: Unit, args: Span) -> None:
+        spans = split_operands(args.text, args.start)
+        if not spans:
+            raise Problem("a symbol name is missing here", expected="name, name ...")
+        for index, span in enumerate(spans):
+            name = name_of(span, index)
+            unit.symbols.setdefault(name, Symbol(name)).visibility = kind
+
+    return handler
+
+
+def weak_reference(unit: Unit, args: Span) -> None:
+    """.weakref ALIAS, TARGET: another name for a symbol that need not exist."""
+    first, second = _two(args, ".weakref alias, target")
+    alias, name = name_of(first, 0), name_of(second, 1)
+    target = unit.lookup(name)
+    if target.state == UNDEFINED and not target.declared:
+        target.binding = WEAK_BINDING
+    set_value(unit, alias, symbol_value(target), False)
+
+
+def structure(unit: Unit, args: Span) -> None:
+    """.struct OFFSET or .offset OFFSET: labels up to the next section are plain numbers."""
+    value = unit.evaluate(args, WHOLE, "an offset") if args.text.strip() else 0
+    if not 0 <= value < 1 << 31:
+        raise Problem(f"the offset {value} is out of range", operand=WHOLE, expected="0 or more")
+    if unit.absolute is None:
+        unit.absolute = Section("*ABS*", 0, SHT_NOBITS, -1)
+    unit.absolute.reserved = value
+    unit.switch(unit.absolute)
+
+
 DIRECTIVES: dict[str, Callable[[Unit, Span], None]] = {
     ".equ": equ(True),
     ".set": equ(True),
     ".equiv": equ(False),
+    ".eqv": equ(False),
+    ".xdef": binding(GLOBAL_BINDING),
+    ".weakref": weak_reference,
+    ".internal": visibility(1),
+    ".hidden": visibility(2),
+    ".protected": visibility(3),
+    ".struct": structure,
+    ".offset": structure,
     ".globl": binding(GLOBAL_BINDING),
     ".global": binding(GLOBAL_BINDING),
     ".local": binding(LOCAL_BINDING),
@@ -215,5 +259,6 @@ DIRECTIVES: dict[str, Callable[[Unit, Span], None]] = {
     ".type": symbol_type,
     ".size": symbol_size,
     ".comm": common(False),
+    ".common": common(False),
     ".lcomm": common(True),
 }
