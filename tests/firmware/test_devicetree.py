@@ -3,6 +3,7 @@ with dtc and with the tree that QEMU itself gives its guests."""
 
 from __future__ import annotations
 
+import random
 import shutil
 import struct
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from toyvm.firmware import fdt
 from toyvm.firmware.devicetree import build
 from toyvm.firmware.fdt import Node
 
@@ -116,7 +118,11 @@ def test_sstc_is_named_only_where_it_exists():
 def test_phandles_are_unique_and_resolve():
     tree = parse(build(RAM, MIB, 4))
     handles = [cells(node["phandle"])[0] for node in tree.values() if "phandle" in node]
-    assert len(handles) == len(set(handles)) == 6
+    # A hart and its local controller have one each; then there are the PLIC and the finisher.
+    assert len(handles) == len(set(handles)) == 2 * 4 + 2
+    names = [f"/cpus/cpu-map/cluster0/core{hart}" for hart in range(4)]
+    harts = [tree[f"/cpus/cpu@{hart}"]["phandle"] for hart in range(4)]
+    assert [tree[name]["cpu"] for name in names] == harts
     plic = cells(tree["/soc/plic@c000000"]["phandle"])
     for name, node in tree.items():
         if "interrupt-parent" in node:
@@ -161,23 +167,35 @@ def test_dtc_reads_it_without_complaint(tmp_path, harts):
     assert 'bootargs = "quiet"' in done.stdout
 
 
-@pytest.mark.skipif(
+needs_qemu = pytest.mark.skipif(
     shutil.which("qemu-system-riscv32") is None, reason="qemu-system-riscv32 is not installed"
 )
-def test_every_node_is_qemus(tmp_path: Path):
-    """Our nodes are a subset of QEMU's; where a property differs, it is one that must."""
+
+
+def qemu_blob(tmp_path: Path, *more: str) -> bytes:
+    """The tree of QEMU's board with 64 MiB and two harts."""
     blob = tmp_path / "qemu.dtb"
     command = ["qemu-system-riscv32", "-M", f"virt,dumpdtb={blob}", "-bios", "none"]
     command += ["-m", "64", "-smp", "2", "-append", "quiet", "-display", "none"]
     kernel = tmp_path / "kernel"
     kernel.write_bytes(bytes(4096))
-    command += ["-kernel", str(kernel), "-serial", "null", "-monitor", "none"]
+    command += ["-kernel", str(kernel), "-serial", "null", "-monitor", "none", *more]
     subprocess.run(command, capture_output=True, check=True, timeout=30)
-    theirs, board = parse(blob.read_bytes()), build(RAM, 64 * MIB, 2, "quiet")
+    return blob.read_bytes()
+
+
+def qemu_tree(tmp_path: Path, *more: str) -> Tree:
+    return parse(qemu_blob(tmp_path, *more))
+
+
+@needs_qemu
+def test_every_node_is_qemus(tmp_path: Path):
+    """Our nodes are a subset of QEMU's; where a property differs, it is one that must."""
+    theirs, board = qemu_tree(tmp_path), build(RAM, 64 * MIB, 2, "quiet")
     ours = parse(board)
     assert len(board) == int.from_bytes(board[4:8], "big")
     assert set(ours) <= set(theirs)
-    missing = {name for name in theirs if not name.startswith("/cpus/cpu-map")} - set(ours)
+    missing = set(theirs) - set(ours)
     assert {name.split("@")[0] for name in missing} == {
         "/fw-cfg",
         "/flash",
@@ -187,9 +205,108 @@ def test_every_node_is_qemus(tmp_path: Path):
     }
     # Handles are chosen freely, the extensions and the name are our own.
     free = {"phandle", "interrupt-parent", "interrupts-extended", "regmap", "riscv,isa", "model"}
+    free.add("cpu")
     for name, properties in ours.items():
         if name.endswith("interrupt-controller"):
             del properties["#address-cells"]  # dtc misses it in QEMU's tree
         for key, value in properties.items():
             if key not in free:
                 assert theirs[name].get(key) == value, f"{name} {key}"
+        # What QEMU says besides: its seed is new in each run, and a run of ours can be repeated.
+        assert set(theirs[name]) - set(properties) == ({"rng-seed"} if name == "/chosen" else set())
+
+
+def resolved(tree: Tree, node: str, key: str) -> list[int | str]:
+    """The cells of a property with every phandle replaced by the path of the node it names."""
+    names = {cells(n["phandle"])[0]: path for path, n in tree.items() if "phandle" in n}
+    step = 2 if key == "interrupts-extended" else 1
+    return [
+        names[cell] if at % step == 0 else cell for at, cell in enumerate(cells(tree[node][key]))
+    ]
+
+
+@needs_qemu
+def test_handles_lead_to_the_same_nodes(tmp_path: Path):
+    theirs, ours = qemu_tree(tmp_path), parse(build(RAM, 64 * MIB, 2, "quiet"))
+    count = 0
+    for name, properties in ours.items():
+        for key in {"interrupt-parent", "interrupts-extended", "regmap", "cpu"} & set(properties):
+            assert resolved(ours, name, key) == resolved(theirs, name, key), f"{name} {key}"
+            count += 1
+    assert count == 2 + 1 + 1 + 2 + 8 + 2  # cpu-map, plic, clint, off and on, slots, uart and rtc
+
+
+@needs_qemu
+def test_the_initrd_is_told_as_qemu_tells_it(tmp_path: Path):
+    initrd = tmp_path / "initrd"
+    initrd.write_bytes(bytes(range(100)))
+    theirs = qemu_tree(tmp_path, "-initrd", str(initrd))["/chosen"]
+    start = RAM + 32 * MIB
+    ours = parse(build(RAM, 64 * MIB, 2, "quiet", initrd=(start, start + 100)))["/chosen"]
+    for key in ("linux,initrd-start", "linux,initrd-end"):
+        assert ours[key] == theirs[key]
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+@needs_qemu
+def test_qemus_tree_survives_reading_and_writing(tmp_path: Path):
+    blob = build(RAM, 64 * MIB, 2, "quiet")
+    assert fdt.parse(blob).flatten() == blob
+    theirs = qemu_blob(tmp_path)
+    assert parse(fdt.parse(theirs).flatten()) == parse(theirs)
+
+
+@pytest.mark.parametrize(
+    ("blob", "message"),
+    [
+        (b"", "ends too early"),
+        (b"x" * 40, "it starts with 78 78 78 78, expected d00dfeed"),
+        (struct.pack(">10I", 0xD00DFEED, 4000, 56, 60, 40, 17, 16, 0, 0, 4), "4000 bytes"),
+        (struct.pack(">10I", 0xD00DFEED, 40, 40, 40, 40, 2, 2, 0, 0, 0), "version 2"),
+        (struct.pack(">10I", 0xD00DFEED, 40, 40, 40, 40, 17, 16, 0, 0, 0), "ends too early"),
+    ],
+)
+def test_what_is_no_tree(blob: bytes, message: str):
+    with pytest.raises(fdt.TreeError, match=message):
+        fdt.parse(blob)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ([2], "never began"),
+        ([7], "unknown token 0x7"),
+        ([9], "one root node"),
+        ([1, 0, 9], "one root node"),
+        ([1, 0, 2, 1, 0, 2, 9], "one root node"),
+        ([3, 0, 0], "outside of a node"),
+        ([1, 0, 3, 1 << 20, 0, 2, 9], "outside of a node or of the tree"),
+        ([1, 0, 3, 0, 1 << 20, 2, 9], "has no end"),
+        ([1, 0] * 70, "deeper than 64"),
+        ([1, 0xFF000000, 2, 9], "not ASCII"),
+    ],
+)
+def test_broken_structures(tokens: list[int], message: str):
+    body = struct.pack(f">{len(tokens)}I", *tokens)
+    size = 56 + len(body)
+    header = struct.pack(">10I", 0xD00DFEED, size, 56, size, 40, 17, 16, 0, 0, len(body))
+    with pytest.raises(fdt.TreeError, match=message):
+        fdt.parse(header + bytes(16) + body)
+
+
+def test_any_damage_is_a_tree_error_or_a_tree():
+    rng = random.Random(17)
+    good = build(RAM, 64 * MIB, 2, "quiet")
+    for _ in range(500):
+        blob = bytearray(good)
+        for _ in range(rng.randrange(1, 5)):
+            at = rng.randrange(len(blob))
+            blob[at] = rng.choice((0, 1, 2, 3, 9, 0xFF, rng.randrange(256)))
+        cut = bytes(blob[: rng.choice((len(blob), rng.randrange(len(blob))))])
+        try:
+            again = fdt.parse(cut).flatten()
+        except fdt.TreeError:
+            continue
+        assert again[:4] == good[:4]

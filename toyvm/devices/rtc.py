@@ -60,6 +60,11 @@ class Rtc:
         """Nanoseconds since 1970 as the guest sees them: 64 bits, wrapping."""
         return (self._now_ns() + self._offset) & _MASK64
 
+    @property
+    def alarm_in(self) -> int | None:
+        """Nanoseconds until an armed alarm, 0 if its time has come; None if none is armed."""
+        return max(0, self._alarm - self.time) if self._armed else None
+
     def poll(self) -> None:
         """Fire an alarm whose time has come."""
         if self._armed and self._alarm <= self.time:

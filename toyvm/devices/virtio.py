@@ -17,6 +17,8 @@ ID_NONE: Final = 0
 """An empty slot."""
 ID_NET: Final = 1
 ID_BLOCK: Final = 2
+ID_CONSOLE: Final = 3
+ID_ENTROPY: Final = 4
 
 # -- device status bits (section 2.1) -------------------------------------------------------------
 
@@ -89,6 +91,13 @@ class VirtioDevice:
         Raises :class:`~toyvm.devices.virtqueue.RingError` if the driver broke the queue.
         """
         return False
+
+    def write_config(self, offset: int, data: bytes) -> None:
+        """The driver wrote ``data`` at ``offset`` of the configuration space."""
+
+    def poll(self) -> None:
+        """Look whether the host has something for the driver.  The owner calls it between
+        slices."""
 
     def reset(self) -> None:
         """Forget everything that belongs to the driver's session."""

@@ -213,7 +213,11 @@ class VirtioMmio:
     def write(self, offset: int, width: int, value: int) -> bool:
         if width not in (1, 2, 4) or offset & (width - 1) or not 0 <= offset < WINDOW_END:
             return False
-        # No configuration field of these devices is writable.
+        if offset >= CONFIG:
+            if self.device is not None:
+                data = (value & (1 << 8 * width) - 1).to_bytes(width, "little")
+                self.device.write_config(offset - CONFIG, data)
+            return True
         writer = self._writes.get(offset)
         if writer and width == 4:
             writer(value & _WORD)

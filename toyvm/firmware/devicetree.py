@@ -29,28 +29,28 @@ def build(
     bootargs: str = "",
     sstc: bool = False,
     virtio_slots: int = platform.VIRTIO_SLOTS,
+    initrd: tuple[int, int] | None = None,
 ) -> bytes:
     """The flattened tree of a machine with ``ram_size`` bytes of RAM at ``ram_base``.
 
     ``bootargs`` is the kernel's command line; empty leaves the property out.  ``sstc`` says that
     harts have the stimecmp register.  All ``virtio_slots`` are listed, empty ones too, as QEMU
-    does: a driver finds an empty slot by its device id 0.
+    does: a driver finds an empty slot by its device id 0.  ``initrd`` is (first address, end).
     """
     root = Node()
     root.prop("#address-cells", 2).prop("#size-cells", 2)
     root.prop("compatible", "riscv-virtio").prop("model", "riscv-virtio,toyvm")
 
     chosen = root.child("chosen")
-    if bootargs:
-        chosen.prop("bootargs", bootargs)
+    choose(chosen, bootargs, initrd)
     chosen.prop("stdout-path", f"/soc/serial@{platform.UART0_BASE:x}")
 
     memory = root.child(f"memory@{ram_base:x}")
     memory.prop("device_type", "memory").prop("reg", _region(ram_base, ram_size))
 
-    # Phandles: one for each hart's local controller, then the PLIC, then the finisher.
-    local = list(range(1, harts + 1))
-    plic, finisher = harts + 1, harts + 2
+    # Phandles: for each hart the hart and its local controller, then the PLIC, then the finisher.
+    local = list(range(2, 2 * harts + 1, 2))
+    plic, finisher = 2 * harts + 1, 2 * harts + 2
     _cpus(root, local, ISA + ("_sstc" if sstc else ""))
     _soc(root, local, plic, finisher, virtio_slots)
     for name, value in (
@@ -60,6 +60,14 @@ def build(
         node = root.child(name).prop("compatible", f"syscon-{name}")
         node.prop("regmap", finisher).prop("offset", 0).prop("value", value)
     return root.flatten()
+
+
+def choose(chosen: Node, bootargs: str, initrd: tuple[int, int] | None) -> None:
+    """Set the kernel's arguments and the place of its initrd in ``/chosen``, if there are any."""
+    if bootargs:
+        chosen.put("bootargs", bootargs)
+    if initrd:
+        chosen.put("linux,initrd-start", initrd[0]).put("linux,initrd-end", initrd[1])
 
 
 def _region(base: int, size: int) -> list[int]:
@@ -73,10 +81,13 @@ def _cpus(root: Node, local: list[int], isa: str) -> None:
     for hart, phandle in enumerate(local):
         cpu = cpus.child(f"cpu@{hart:x}").prop("device_type", "cpu").prop("reg", hart)
         cpu.prop("status", "okay").prop("compatible", "riscv")
-        cpu.prop("riscv,isa", isa).prop("mmu-type", "riscv,sv32")
+        cpu.prop("riscv,isa", isa).prop("mmu-type", "riscv,sv32").prop("phandle", phandle - 1)
         controller = cpu.child("interrupt-controller").prop("#address-cells", 0)
         controller.prop("#interrupt-cells", 1).prop("interrupt-controller")
         controller.prop("compatible", "riscv,cpu-intc").prop("phandle", phandle)
+    cluster = cpus.child("cpu-map").child("cluster0")
+    for hart, phandle in enumerate(local):
+        cluster.child(f"core{hart:x}").prop("cpu", phandle - 1)
 
 
 def _soc(root: Node, local: list[int], plic: int, finisher: int, virtio_slots: int) -> None:

@@ -16,9 +16,9 @@ from toyvm.hypervisor.frames import HostMemory
 from toyvm.hypervisor.ledger import Ledger
 from toyvm.isa.disasm import disasm
 from toyvm.machine.board import Console
+from toyvm.machine.boot import Boot
 from toyvm.machine.computer import ERROR, Computer, Stop
 from toyvm.machine.inspection import MODES
-from toyvm.machine.loader import Program
 from toyvm.machine.memory import PAGE, check_ram_size
 
 
@@ -43,6 +43,9 @@ class Vm(Computer):
         host: HostMemory | None = None,
         weight: int = 100,
         first_mac: int = 0,
+        devices: Sequence[Any] = (),
+        initrd: Any = None,
+        dtb: Any = None,
     ) -> None:
         if pmp not in (0, 16):
             raise ValueError(f"{pmp} PMP entries: expected 16, or 0 for kernels without PMP")
@@ -90,16 +93,18 @@ class Vm(Computer):
             console,
             append,
             first_mac,
+            devices,
+            initrd,
+            dtb,
         )
 
-    def load(self, image: Any) -> Program:
-        """As Computer.load; the ledger and the shadow tables start empty."""
-        program = super().load(image)
+    def _start(self, boot: Boot) -> None:
+        """As Computer's; the ledger and the shadow tables start empty."""
+        super()._start(boot)
         self.control[shadow.COUNTERS : shadow.COUNTERS + ledger.COUNT] = 0
         self.control[shadow.SERIAL] = 0
         self._told = 0
         self._drop_shadow()
-        return program
 
     def _drop_shadow(self) -> None:
         shadow.drop_all(self.hart.core, self.control)

@@ -13,6 +13,7 @@ from toyvm.devices.finisher import Finisher
 from toyvm.devices.plic import Plic
 from toyvm.devices.rtc import Rtc
 from toyvm.devices.uart import Uart16550
+from toyvm.devices.virtio import VirtioDevice
 from toyvm.devices.virtio_blk import VirtioBlk
 from toyvm.devices.virtio_mmio import VirtioMmio
 from toyvm.devices.virtio_net import VirtioNet
@@ -90,7 +91,8 @@ def default_mac(index: int) -> bytes:
 class Board:
     """All devices, wired to each other, to memory and to the hart's owner.
 
-    NICs whose backend has no `mac` get the addresses `default_mac(first_mac)` and up.
+    NICs whose backend has no `mac` get the addresses `default_mac(first_mac)` and up.  Drives have
+    the first virtio slots, then come NICs, then `devices`.
     """
 
     def __init__(
@@ -102,13 +104,15 @@ class Board:
         nets: Sequence[Any] = (),
         virtio: str = "legacy",
         first_mac: int = 0,
+        devices: Sequence[VirtioDevice] = (),
     ) -> None:
         if virtio not in ("legacy", "modern"):
             raise ValueError(f"virtio {virtio!r}: expected legacy or modern")
-        if len(drives) + len(nets) > platform.VIRTIO_SLOTS:
+        if len(drives) + len(nets) + len(devices) > platform.VIRTIO_SLOTS:
+            more = f" and {len(devices)} further devices" if devices else ""
             raise ValueError(
-                f"{len(drives)} drives and {len(nets)} NICs: a machine has "
-                f"{platform.VIRTIO_SLOTS} virtio slots; leave some out"
+                f"{len(drives)} drives{',' if more else ' and'} {len(nets)} NICs{more}: a machine "
+                f"has {platform.VIRTIO_SLOTS} virtio slots; leave some out"
             )
         self._port = port
         self.bus = Bus()
@@ -140,7 +144,8 @@ class Board:
             nic = VirtioNet(getattr(net, "mac", None) or default_mac(first_mac + index), net.send)
             net.on_frame = self._guarded(nic.receive)
             self.nics.append(nic)
-        models: list[Any] = [*self.blocks, *self.nics]
+        self.devices = list(devices)
+        models: list[Any] = [*self.blocks, *self.nics, *self.devices]
         models += [None] * (platform.VIRTIO_SLOTS - len(models))
         self.transports = []
         for slot, model in enumerate(models):
@@ -171,8 +176,17 @@ class Board:
             poll = getattr(net, "poll", None)
             if poll:
                 poll()
+        for device in self.devices:
+            device.poll()
         self.rtc.poll()
         self.work()
+
+    def deadline(self) -> int | None:
+        """mtime at which a device next does something by itself: the clock's alarm."""
+        alarm = self.rtc.alarm_in
+        if alarm is None:
+            return None
+        return self._port.mtime() + -(-alarm // platform.NS_PER_TICK)
 
     def work(self) -> None:
         """Go on with virtio requests that a notification left over: its work is bounded."""

@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 
 from toyvm import platform
-from toyvm.firmware import devicetree
 from toyvm.firmware.sbi import Sbi
 from toyvm.hart import core as hart_core
 from toyvm.hart import csrfile, events, trap
@@ -25,9 +24,11 @@ from toyvm.hart.core import Hart
 from toyvm.isa import csr
 from toyvm.isa.causes import CAUSE_LOAD_ACCESS_FAULT, CAUSE_STORE_ACCESS_FAULT, cause_title
 from toyvm.machine.board import Board, Console
+from toyvm.machine.boot import Boot, BootOptions, plan
+from toyvm.machine.htif import Htif
 from toyvm.machine.inspection import Inspection
-from toyvm.machine.loader import SUPERVISOR_OFFSET, LoadError, Program, check_fits, load_program
-from toyvm.machine.memory import PAGE, GuestRam
+from toyvm.machine.loader import Program
+from toyvm.machine.memory import GuestRam
 
 #: Reasons of a Stop.
 BUDGET, EXIT, BREAKPOINT, WATCHPOINT, IDLE, ERROR = (
@@ -74,15 +75,21 @@ class Computer(Inspection):
         console: Console | None = None,
         append: str = "",
         first_mac: int = 0,
+        devices: Sequence[Any] = (),
+        initrd: Any = None,
+        dtb: Any = None,
     ) -> None:
         self.hart = hart
         self.x = hart.x
         self.record = record
         self.memory = GuestRam(ram, fmap, hart.invalidate)
         self.bios = bios
-        self.append = append
+        self.boot_options = BootOptions(bios, append, initrd, dtb)
+        self._boot: Boot | None = None
         self.console = console or Console()
-        self.board = Board(self, self.memory, self.console, drives, nets, virtio, first_mac)
+        self.board = Board(
+            self, self.memory, self.console, drives, nets, virtio, first_mac, devices
+        )
         self.sbi = Sbi(self)
         self.program: Program | None = None
         self.warnings: list[str] = []
@@ -96,7 +103,7 @@ class Computer(Inspection):
         self._trapping = 0
         self._breakpoints: set[int] = set()
         self._watchpoints: list[tuple[int, int, int]] = []
-        self._tohost = -1
+        self._htif = Htif(self)
         self.board.reset()
 
     # ---- subclass ---------------------------------------------------------------------------
@@ -110,26 +117,28 @@ class Computer(Inspection):
     def load(self, image: Any) -> Program:
         """Load an image (path, bytes, assembler Image or Program) and reset the hart.
 
-        LoadError if it is broken or does not fit.
+        LoadError if it is broken or does not fit; then nothing has changed.
         """
-        direct = self.bios == "none"
-        kernel_at = platform.RAM_BASE + (0 if direct else SUPERVISOR_OFFSET)
-        program = load_program(image, kernel_at)
-        parts = [program]
-        if self.bios not in ("none", "sbi"):
-            parts.insert(0, load_program(self.bios, platform.RAM_BASE))
-        whole = Program(
-            program.name, [segment for part in parts for segment in part.segments], program.entry
-        )
-        check_fits(whole, self.memory.size)
-        for address, data, memsz in whole.segments:
-            self.memory.write(address, data + bytes(max(0, memsz - len(data))))
-        self.program = program
-        self._reset(program, direct)
-        self._watch_tohost(program)
-        return program
+        boot = plan(image, self.boot_options, self.memory.size)
+        self._start(boot)
+        return boot.program
 
-    def _reset(self, program: Program, direct: bool) -> None:
+    def restart(self) -> None:
+        """Power off and on: RAM keeps what nobody loads, everything else starts again."""
+        if self._boot is None:
+            raise ValueError("nothing is loaded: load an image before restarting")
+        self._start(self._boot)
+
+    def _start(self, boot: Boot) -> None:
+        for address, data in boot.parts:
+            self.memory.write(address, data)
+        self._boot = boot
+        self.program = boot.program
+        self._reset(boot)
+        self._htif.watch(boot.program.symbols)
+        self._set_watchpoints()
+
+    def _reset(self, boot: Boot) -> None:
         """Power-on registers as QEMU leaves them: hart id in a0, device tree in a1."""
         # First, while the record of a bare hart still knows what its caches hold.
         self.hart.flush()
@@ -143,36 +152,11 @@ class Computer(Inspection):
         self._stop = None
         self._trapping = 0
         self.waiting = False
-        self.warnings = []
+        self.warnings = list(boot.warnings)
         if self.bios == "sbi":
-            hart_core.prepare_for_sbi(self.record, program.entry)
-        elif program.entry != platform.RAM_BASE and direct:
-            self.warnings.append(
-                f"{program.name}: its entry {program.entry:#x} is ignored: without firmware the "
-                f"hart starts at {platform.RAM_BASE:#x}, as on QEMU"
-            )
-        elif not direct and program.entry != platform.RAM_BASE + SUPERVISOR_OFFSET:
-            self.warnings.append(
-                f"{program.name}: its entry {program.entry:#x} is ignored: the firmware jumps to "
-                f"{platform.RAM_BASE + SUPERVISOR_OFFSET:#x}"
-            )
-        tree = devicetree.build(
-            ram_base=platform.RAM_BASE, ram_size=self.memory.size, bootargs=self.append
-        )
-        room = (len(tree) + PAGE - 1) // PAGE * PAGE
-        address = platform.RAM_BASE + self.memory.size - room
-        used = max((at + size for at, _, size in program.segments), default=0)
-        if used > address:
-            raise LoadError(
-                f"{program.name}: no room for the device tree above it; give more with --ram"
-            )
-        self.memory.write(address, tree)
-        self.x[11] = address
-
-    def _watch_tohost(self, program: Program) -> None:
-        """HTIF: a store to the symbol `tohost` can end the machine, as on Spike."""
-        self._tohost = program.symbols.get("tohost", -1)
-        self._set_watchpoints()
+            hart_core.prepare_for_sbi(self.record, boot.start)
+        self.x[11] = boot.tree
+        self.x[12] = boot.dynamic
 
     # ---- running ----------------------------------------------------------------------------
 
@@ -227,8 +211,13 @@ class Computer(Inspection):
     def _run(self, end: int, idle: int | None) -> Stop:
         record = self.record
         self.board.poll()
+        self._htif.poll()
         stalled = 0
         while self._stop is None:
+            due = self.board.deadline()
+            if due is not None and due <= self.mtime():
+                self.board.rtc.poll()
+                due = None
             if self.waiting:
                 self.board.work()
                 if not self.hart_pending():
@@ -242,7 +231,10 @@ class Computer(Inspection):
                     continue
                 self.waiting = False
             before = int(record[s.STEPS])
-            code = self._execute(min(end, before + CHUNK))
+            limit = min(end, before + CHUNK)
+            if due is not None:
+                limit = min(limit, before + max(1, self._steps_to(due)))
+            code = self._execute(limit)
             if code == events.EXIT_BREAK:
                 if int(record[s.PC]) in self._breakpoints:
                     return Stop(BREAKPOINT, detail=f"{int(record[s.PC]):#010x}")
@@ -306,11 +298,17 @@ class Computer(Inspection):
         enabled = int(record[s.MIE])
         now = self.mtime()
         ticks = [int(record[at]) for at, bit in deadlines if enabled & bit]
+        device = self.board.deadline()
+        if device is not None:
+            ticks.append(device)
         ticks = [tick for tick in ticks if now < tick < s.NEVER >> 8]
-        if not ticks:
-            return None
+        return self._steps_to(min(ticks)) if ticks else None
+
+    def _steps_to(self, tick: int) -> int:
+        """Steps, running or asleep, until mtime is `tick`."""
+        record = self.record
         clock = int(record[s.STEPS] + record[s.IDLE])
-        return (min(ticks) - int(record[s.TIME_OFFSET])) * platform.STEPS_PER_TICK - clock
+        return (tick - int(record[s.TIME_OFFSET])) * platform.STEPS_PER_TICK - clock
 
     def hart_pending(self) -> int:
         """mip & mie of the guest: what would wake a wfi."""
@@ -449,27 +447,13 @@ class Computer(Inspection):
 
     def _set_watchpoints(self) -> None:
         ranges = list(self._watchpoints)
-        if self._tohost >= 0:
-            ranges.append((self._tohost, 8, 2))
+        ranges += self._htif.ranges()
         self.hart.set_watchpoints(ranges)
 
     def _watch_hit(self) -> Stop | None:
         va = int(self.hart.p[s.WATCH_HIT])
-        if self._tohost >= 0 and self._tohost <= va < self._tohost + 8:
-            data = self.read(self._tohost, 8)
-            value = int.from_bytes(data or b"", "little")
-            if value >> 48 == 0x0101:
-                # Device 1, command 1: a character.  The upper word is written first (an odd lower
-                # word alone would be an exit), and waits for the lower one.
-                if value & 0xFF or va < self._tohost + 4:
-                    self.console.write(bytes([value & 0xFF]))
-                    self.write(self._tohost, bytes(8))
-            elif value & 1:
-                code = (value & s.MASK32) >> 1
-                self._stop = Stop(EXIT, code, "tohost")
-                return self._stop
-            if not any(at <= va < at + n for at, n, _ in self._watchpoints):
-                return None
+        if self._htif.hit(va) and not any(at <= va < at + n for at, n, _ in self._watchpoints):
+            return self._stop
         return Stop(WATCHPOINT, detail=f"{va:#010x}")
 
     @property

@@ -15,6 +15,7 @@ from toyvm.platform import RAM_BASE
 
 SUPERVISOR_OFFSET: Final = 4 << 20
 """A flat S-mode image starts 4 MiB into RAM, as on QEMU's 32-bit `virt` board."""
+_UIMAGE_MAGIC: Final = bytes.fromhex("27051956")
 _EF_RVC: Final = 0x1
 _EF_FLOAT: Final = 0x6
 _MAX_IMAGE: Final = 512 << 20
@@ -35,14 +36,27 @@ class Program:
     flat: bool = False
     """True for bytes without headers: they have no entry of their own."""
 
+    @property
+    def lowest(self) -> int:
+        """The lowest address that is loaded: where firmware enters a kernel, as on QEMU."""
+        return min((address for address, _, _ in self.segments), default=self.entry)
+
+    @property
+    def end(self) -> int:
+        """The first address behind everything that is loaded."""
+        return max((at + max(size, len(data)) for at, data, size in self.segments), default=0)
+
 
 def from_flat(data: bytes, address: int, name: str = "image") -> Program:
     """A flat binary at `address`."""
     return Program(name, [(address, data, len(data))], address, flat=True)
 
 
-def from_elf(data: bytes, name: str = "image") -> Program:
-    """A static RV32 executable without compressed or floating-point code; LoadError otherwise."""
+def from_elf(data: bytes, name: str = "image", firmware: bool = False) -> Program:
+    """A static RV32 executable without compressed or floating-point code; LoadError otherwise.
+
+    A firmware may also be position-independent (ET_DYN): it relocates itself, as OpenSBI does.
+    """
     try:
         elf = ELFFile(io.BytesIO(data))
         header = elf.header
@@ -51,7 +65,7 @@ def from_elf(data: bytes, name: str = "image") -> Program:
             raise LoadError(f"{name}: a {kind} ELF file; expected 32-bit little-endian RISC-V")
         if header["e_machine"] != "EM_RISCV":
             raise LoadError(f"{name}: an ELF file for {header['e_machine']}; expected EM_RISCV")
-        if header["e_type"] != "ET_EXEC":
+        if header["e_type"] != "ET_EXEC" and not (firmware and header["e_type"] == "ET_DYN"):
             raise LoadError(
                 f"{name}: an ELF file of type {header['e_type']}; expected an executable "
                 "(ET_EXEC): link it, without -pie or -r"
@@ -102,7 +116,7 @@ def from_elf(data: bytes, name: str = "image") -> Program:
         ) from None
 
 
-def load_program(image: Any, flat_address: int) -> Program:
+def load_program(image: Any, flat_address: int, firmware: bool = False) -> Program:
     """Make a Program of a path, of bytes, or of an object with segments, entry and symbols.
 
     Anything that does not start with the ELF magic is a flat binary for `flat_address`.
@@ -115,24 +129,32 @@ def load_program(image: Any, flat_address: int) -> Program:
         ]
         name = getattr(image, "name", "") or "image"
         return Program(name, segments, image.entry, dict(image.symbols))
-    if isinstance(image, bytes | bytearray):
-        name, data = "image", bytes(image)
-    else:
-        path = Path(image)
-        name = str(path)
-        try:
-            if path.stat().st_size > _MAX_IMAGE:
-                raise LoadError(f"{name}: larger than {_MAX_IMAGE >> 20} MiB; is it an image?")
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise LoadError(f"{name}: no such file") from None
-        except OSError as error:
-            raise LoadError(f"{name}: cannot be read: {error.strerror}") from None
+    name, data = read_image(image)
     if data[:4] == b"\x7fELF":
-        return from_elf(data, name)
+        return from_elf(data, name, firmware)
     if not data:
         raise LoadError(f"{name}: empty; expected an ELF file or a flat binary")
+    if data[:4] == _UIMAGE_MAGIC:
+        raise LoadError(
+            f"{name}: a U-Boot image (uImage); give the ELF file or the flat Image in it"
+        )
     return from_flat(data, flat_address, name)
+
+
+def read_image(image: Any) -> tuple[str, bytes]:
+    """(name, content) of a path or of bytes; LoadError if it cannot be read."""
+    if isinstance(image, bytes | bytearray):
+        return "image", bytes(image)
+    path = Path(image)
+    name = str(path)
+    try:
+        if path.stat().st_size > _MAX_IMAGE:
+            raise LoadError(f"{name}: larger than {_MAX_IMAGE >> 20} MiB; is it an image?")
+        return name, path.read_bytes()
+    except FileNotFoundError:
+        raise LoadError(f"{name}: no such file") from None
+    except OSError as error:
+        raise LoadError(f"{name}: cannot be read: {error.strerror}") from None
 
 
 def check_fits(program: Program, ram_size: int) -> None:

@@ -18,8 +18,9 @@ class Machine(Computer):
     """An RV32IMA computer with the devices of QEMU's `virt` board.
 
     `ram` is bytes; `bios` "sbi" (built-in SBI, S-mode kernel), "none" (start at RAM in M-mode)
-    or the path of an M-mode firmware; `drives` are storage disks, `nets` network backends, each
-    in the next virtio slot; `pmp` is 16 or 0 entries.  ValueError names what does not fit.
+    or the path of an M-mode firmware; `drives` are storage disks, `nets` network backends,
+    `devices` further virtio devices, each in the next virtio slot; `pmp` is 16 or 0 entries;
+    `initrd` and `dtb` are paths or bytes.  ValueError names what does not fit.
     """
 
     def __init__(
@@ -32,6 +33,9 @@ class Machine(Computer):
         console: Console | None = None,
         append: str = "",
         pmp: int = 16,
+        devices: Sequence[Any] = (),
+        initrd: Any = None,
+        dtb: Any = None,
     ) -> None:
         if pmp not in (0, 16):
             raise ValueError(f"{pmp} PMP entries: expected 16, or 0 for kernels without PMP")
@@ -39,7 +43,21 @@ class Machine(Computer):
         memory = allocate_ram(ram)
         fmap = np.arange(ram // PAGE, dtype=np.int32)
         hart = Hart(memory, fmap, pmp=pmp)
-        super().__init__(memory, fmap, hart, hart.p, bios, drives, nets, virtio, console, append)
+        super().__init__(
+            memory,
+            fmap,
+            hart,
+            hart.p,
+            bios,
+            drives,
+            nets,
+            virtio,
+            console,
+            append,
+            devices=devices,
+            initrd=initrd,
+            dtb=dtb,
+        )
 
     def _execute(self, end: int) -> int:
         return self.hart.run(end)

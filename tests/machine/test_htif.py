@@ -1,0 +1,159 @@
+"""HTIF: what a bare program says through `tohost`, here and on Spike."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from assembler import Image, Source, assemble
+from tests.guestos.test_probes import SPIKE_ISA, needs_spike, spike_program
+from toyvm.hypervisor import Vm
+from toyvm.machine import Machine, Stop
+
+KINDS = pytest.mark.parametrize("kind", [Machine, Vm])
+
+# The system call interface of riscv-tests' benchmarks: eight double words in memory.
+PROGRAM = """
+    .equ SYS_CLOSE, 57
+    .equ SYS_READ, 63
+    .equ SYS_WRITE, 64
+    .equ SYS_EXIT, 93
+    .globl _start
+    .globl tohost
+    .globl fromhost
+# call NUMBER, FIRST, SECOND, THIRD: a system call; the result is in a0.
+.macro call number, first, second, third
+    la   s0, request
+    li   t0, \\number
+    sw   t0, 0(s0)
+    li   t0, \\first
+    sw   t0, 8(s0)
+    la   t0, \\second
+    sw   t0, 16(s0)
+    li   t0, \\third
+    sw   t0, 24(s0)
+    fence
+    la   s1, tohost
+    la   s2, fromhost
+    sw   s0, 0(s1)
+1:  lw   t0, 0(s2)
+    beqz t0, 1b
+    sw   zero, 0(s2)
+    lw   a0, 0(s0)
+.endm
+_start:
+    {body}
+    slli a0, a0, 1
+    ori  a0, a0, 1
+    la   s1, tohost
+    sw   a0, 0(s1)
+    sw   zero, 4(s1)
+1:  j    1b
+    .data
+    .align 6
+tohost:
+    .space 64
+fromhost:
+    .space 64
+request:
+    .space 64
+text:
+    .ascii "a line\\n"
+buffer:
+    .space 16
+"""
+
+
+def image(body: str) -> Image:
+    return assemble(Source("htif.s", PROGRAM.replace("{body}", body)))
+
+
+def run(kind: type, body: str, typed: bytes = b"") -> tuple[Stop, bytes]:
+    machine = kind(ram=1 << 20, bios="none")
+    machine.load(image(body))
+    machine.feed(typed)
+    return machine.run(10_000), machine.console_output
+
+
+WRITE = "call SYS_WRITE, 1, text, 7"
+BODIES = {
+    "write": (WRITE, b"a line\n", 7),
+    "write twice": (f"{WRITE}\n{WRITE}", b"a line\n" * 2, 7),
+    "exit": (f"{WRITE}\ncall SYS_EXIT, 5, text, 0", b"a line\n", 5),
+}
+
+
+@KINDS
+@pytest.mark.parametrize("name", list(BODIES))
+def test_calls(kind: type, name: str) -> None:
+    body, output, code = BODIES[name]
+    assert run(kind, body) == (Stop("exit", code, "tohost"), output)
+
+
+@needs_spike
+@pytest.mark.parametrize("name", list(BODIES))
+def test_spike_answers_the_same(name: str, tmp_path: Path) -> None:
+    body, output, code = BODIES[name]
+    path = tmp_path / "htif.elf"
+    path.write_bytes(image(body).to_elf())
+    program = spike_program()
+    assert program
+    command = [program, f"--isa={SPIKE_ISA}", "-m16", str(path)]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == (output, code)
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("call SYS_WRITE, 7, text, 7\nneg a0, a0", 9),
+        ("call SYS_WRITE, 1, 0x1000, 7\nneg a0, a0", 14),
+        ("call SYS_READ, 0, 0x1000, 7\nneg a0, a0", 14),
+        ("call SYS_READ, 3, buffer, 7\nneg a0, a0", 9),
+        ("call SYS_CLOSE, 1, text, 0", 0),
+        ("call 12345, 1, text, 0\nneg a0, a0", 38),
+        ("la s1, tohost\nli t0, 0x40000000\nsw t0, 0(s1)\nli a0, 3", 3),
+    ],
+)
+def test_calls_that_are_refused(kind: type, body: str, code: int) -> None:
+    assert run(kind, body) == (Stop("exit", code, "tohost"), b"")
+
+
+@KINDS
+def test_reading_the_console(kind: type) -> None:
+    body = "call SYS_READ, 0, buffer, 16\nmv s9, a0\ncall SYS_WRITE, 1, buffer, 3\nmv a0, s9"
+    assert run(kind, body, b"xyz") == (Stop("exit", 3, "tohost"), b"xyz")
+
+
+GET = """
+    la   s1, tohost
+    la   s2, fromhost
+    li   t0, 0x01000000
+    sw   t0, 4(s1)
+    sw   zero, 0(s1)
+1:  lw   a0, 0(s2)
+    beqz a0, 1b
+    lw   s4, 4(s2)
+    sw   zero, 0(s2)
+    sw   zero, 4(s2)
+    srli s4, s4, 24
+    addi s4, s4, -1
+    bnez s4, 1b
+    andi a0, a0, 0xff
+"""
+
+
+@KINDS
+def test_asking_for_a_character(kind: type) -> None:
+    """Device 1, command 0: the answer names the command and has bit 8 of its payload set."""
+    assert run(kind, GET, b"A") == (Stop("exit", 65, "tohost"), b"")
+    machine = kind(ram=1 << 20, bios="none")
+    machine.load(image(GET))
+    assert machine.run(10_000).reason == "budget"
+    machine.feed(b"B")
+    assert machine.run(10_000) == Stop("exit", 66, "tohost")
