@@ -47,7 +47,23 @@ def run(
             "[,mac=MAC][,pcap=FILE]. May be repeated."
         ),
     ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further virtio device: virtio-console[,SERIAL] or "
+            "virtio-rng[,seed=N|,host]. May be repeated."
+        ),
+    ] = None,
     virtio: Annotated[str, typer.Option(help="Transport: legacy or modern.")] = "legacy",
+    serial: Annotated[
+        str,
+        typer.Option(
+            help="The serial line: stdio, null, file:PATH, pty, socket:HOST:PORT or unix:PATH "
+            "(these two with ,server to be connected to)."
+        ),
+    ] = "stdio",
+    initrd: Annotated[str, typer.Option(help="An initial RAM disk for the kernel.")] = "",
+    dtb: Annotated[str, typer.Option(help="A device tree to use instead of our own.")] = "",
     pmp: Annotated[int, typer.Option(help="PMP entries: 16 or 0.")] = 16,
     max_insns: Annotated[
         int, typer.Option(help="Stop after this many steps, with exit code 3; 0: no limit.")
@@ -57,6 +73,9 @@ def run(
         typer.Option(
             "--realtime", help="Sleep in wfi takes host time (always so with socket and listen)."
         ),
+    ] = False,
+    no_reboot: Annotated[
+        bool, typer.Option("--no-reboot", help="A guest that resets the machine ends the run.")
     ] = False,
     trace: Annotated[
         str, typer.Option(help="Trace exits or traps to stderr (single-steps: slow).")
@@ -79,7 +98,12 @@ def run(
         virtio=virtio,
         pmp=pmp,
         max_steps=max_insns,
+        serial=serial,
+        devices=tuple(device or ()),
+        initrd=initrd,
+        dtb=dtb,
         realtime=realtime,
+        reboot=not no_reboot,
         trace=trace,
         json=json_,
         verbose=verbose,

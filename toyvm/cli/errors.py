@@ -51,6 +51,7 @@ def input_errors() -> tuple[type[BaseException], ...]:
         ("guestos.listing", "GuestError"),
         ("lessons.course", "CourseError"),
         ("toyvm.control.labs", "LabError"),
+        ("toyvm.control.serial", "SerialError"),
         ("toyvm.control.specs", "SpecError"),
         ("toyvm.debugger.errors", "DebugError"),
         ("toyvm.machine.loader", "LoadError"),

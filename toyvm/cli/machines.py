@@ -9,7 +9,7 @@ from typing import Any
 
 from toyvm.ui.text import did_you_mean
 
-from .errors import fail
+from .errors import fail, say
 from .images import LoadedImage, open_image
 
 TECHNIQUES = {
@@ -31,6 +31,10 @@ class MachineOptions:
     nets: tuple[str, ...] = ()
     virtio: str = "legacy"
     pmp: int = 16
+    serial: str = "stdio"
+    devices: tuple[str, ...] = ()
+    initrd: str = ""
+    dtb: str = ""
 
 
 @dataclass
@@ -43,6 +47,20 @@ class Built:
     cards: list[Any] = field(default_factory=list)
     ram: int = 0
     bios: str = ""
+    lines: list[tuple[Any, Callable[[bytes], None]]] = field(default_factory=list)
+    """Serial lines that lead elsewhere than to stdio, each with what feeds its device."""
+    keyboards: list[Callable[[bytes], None]] = field(default_factory=list)
+    """What takes the bytes of stdin."""
+
+    reboots: int = 0
+    spent: int = 0
+    """Steps before the last reboot."""
+
+    def restart(self) -> None:
+        """The guest asked for a reboot."""
+        self.reboots += 1
+        self.spent += self.computer.steps
+        self.computer.restart()
 
     @property
     def remote(self) -> bool:
@@ -51,11 +69,29 @@ class Built:
 
     def descriptors(self) -> list[int]:
         """Where to wait for frames from other processes."""
-        return [number for card in self.cards if (number := card.fileno()) >= 0]
+        parts = [*self.cards, *(line for line, _ in self.lines)]
+        return [number for part in parts if (number := part.fileno()) >= 0]
+
+    @property
+    def attended(self) -> bool:
+        """True while input may come through a serial line that is not stdio."""
+        return any(line.attended for line, _ in self.lines)
+
+    def type(self, data: bytes) -> None:
+        """Bytes of stdin, for whoever reads it."""
+        for feed in self.keyboards:
+            feed(data)
+
+    def pump(self) -> None:
+        """Move bytes between the guest and its serial lines."""
+        for line, feed in self.lines:
+            data = line.pump()
+            if data:
+                feed(data)
 
     def close(self) -> None:
-        """Close disks, cables and captures."""
-        for part in (*self.cards, *self.drives):
+        """Close disks, cables, captures and serial lines."""
+        for part in (*(line for line, _ in self.lines), *self.cards, *self.drives):
             part.close()
 
 
@@ -81,13 +117,18 @@ def build(
 ) -> Built:
     """Make the computer and load it. `sink` hears the guest's console."""
     from toyvm.control.backends import lab_mac, open_drive, open_net
+    from toyvm.control.devices import make_rng, parse_device
+    from toyvm.control.serial import SerialSpec, open_serial, parse_serial
     from toyvm.control.specs import parse_drive, parse_net, parse_ram
+    from toyvm.devices.virtio_console import VirtioConsole
 
     check(options)
     if options.ram:
         parse_ram(options.ram)
     drive_specs = [parse_drive(text) for text in options.drives]
     net_specs = [parse_net(text) for text in options.nets]
+    serial_spec = parse_serial(options.serial)
+    device_specs = [parse_device(text) for text in options.devices]
     image = open_image(options.image) if image is None else image
     ram = parse_ram(options.ram or image.ram)
     bios = firmware(options.bios or image.bios)
@@ -95,11 +136,30 @@ def build(
 
     drives: list[Any] = []
     cards: list[Any] = []
+    lines: list[Any] = []
+    devices: list[Any] = []
+    # For each user of a serial line: its backend, or None for stdio, and what feeds it.
+    users: list[tuple[Any, Callable[[bytes], None]]] = []
+
+    def attach(spec: SerialSpec) -> tuple[Any, Callable[[bytes], None] | None]:
+        if spec.kind == "stdio":
+            return None, sink
+        lines.append(open_serial(spec, say))
+        return lines[-1], lines[-1].write
+
     try:
         for spec in drive_specs:
             drives.append(open_drive(spec))
         for index, net in enumerate(net_specs):
             cards.append(open_net(net, lab_mac(index)))
+        serial, output = attach(serial_spec)
+        for device in device_specs:
+            if device.serial is None:
+                devices.append(make_rng(device))
+                continue
+            line, out = attach(device.serial)
+            devices.append(VirtioConsole(out or (lambda data: None)))
+            users.append((line, devices[-1].feed))
         computer = _computer(
             options,
             name=image.name,
@@ -108,18 +168,24 @@ def build(
             drives=drives,
             nets=cards,
             virtio=options.virtio,
-            console=Console(sink),
+            console=Console(output),
             append=options.append,
             pmp=options.pmp,
+            devices=devices,
+            initrd=options.initrd or None,
+            dtb=options.dtb or None,
         )
+        users.append((serial, computer.feed))
         computer.load(image.data)
     except BaseException:
-        for part in (*cards, *drives):
+        for part in (*lines, *cards, *drives):
             part.close()
         raise
     for card in cards:
         card.now_ns = guest_clock(computer)
-    return Built(computer, image, drives, cards, ram, str(bios))
+    elsewhere = [(line, feed) for line, feed in users if line is not None]
+    here = [feed for line, feed in users if line is None]
+    return Built(computer, image, drives, cards, ram, str(bios), elsewhere, here)
 
 
 def _computer(options: MachineOptions, name: str, **parts: Any) -> Any:

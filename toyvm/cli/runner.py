@@ -9,6 +9,7 @@ from typing import Any
 from toyvm.platform import STEPS_PER_TICK, TIMEBASE_HZ
 from toyvm.ui.console import GuestKeys
 from toyvm.ui.pace import Interrupt, Pacer
+from toyvm.ui.stdin import InputSource
 from toyvm.ui.tables import grouped
 from toyvm.ui.theme import is_tty
 
@@ -19,6 +20,8 @@ from .output import forget_stdout, print_json
 TRACES = ("exits", "traps")
 #: How long an idle guest waits for a key or a frame before the host is looked at again.
 IDLE_SECONDS = 0.1
+#: What a Stop says of a guest that wants to start again.
+REBOOTS = ("reset", "cold reboot", "warm reboot")
 #: Where sleeping takes host time: what a guest may sleep before the host is looked at.
 NAP_SECONDS = 0.001
 NAP_STEPS = int(NAP_SECONDS * TIMEBASE_HZ * STEPS_PER_TICK)
@@ -33,6 +36,7 @@ class RunOptions(MachineOptions):
 
     max_steps: int = 0
     realtime: bool = False
+    reboot: bool = True
     trace: str = ""
     json: bool = False
     verbose: bool = False
@@ -124,9 +128,11 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
     # A neighbour in another process lives in host time: so must whoever waits for it.
     naps = options.realtime or built.remote
     pacer = Pacer(seconds=0.005) if naps else Pacer()
-    with Interrupt() as interrupt, GuestKeys() as keys:
+    # Without a device that reads it, stdin is left alone.
+    source = None if built.keyboards else InputSource(None)
+    with Interrupt() as interrupt, GuestKeys(source) as keys:
         while True:
-            left = None if limit is None else limit - computer.steps
+            left = None if limit is None else limit - built.spent - computer.steps
             if left is not None and left <= 0:
                 return Outcome("budget", detail=f"{limit} steps")
             budget = pacer.next(left)
@@ -143,8 +149,12 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
                 stop = computer.run(budget)
             pacer.done(budget if stop.reason == "budget" else 0)
             output.flush()
+            built.pump()
             if interrupt.take():
                 return Outcome("interrupted")
+            if options.reboot and stop.reason == "exit" and stop.detail in REBOOTS:
+                built.restart()
+                continue
             if stop.reason in ("exit", "error"):
                 return Outcome(stop.reason, stop.code, stop.detail)
             forever = (
@@ -152,12 +162,15 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
                 and not computer.hart_pending()
                 and computer.sleep_distance() is None
             )
-            if forever and keys.ended and not built.remote:
+            if forever and keys.ended and not built.remote and not built.attended:
                 return Outcome("idle")
             wait = IDLE_SECONDS if forever and not built.remote else slept
             typed = keys.poll(wait, built.descriptors())
             if typed:
-                computer.feed(typed)
+                built.type(typed)
+            for _ in range(keys.breaks):
+                computer.board.uart.receive_break()
+            keys.breaks = 0
             command = keys.take_command()
             if command == "leave":
                 return Outcome("left")
@@ -241,7 +254,8 @@ def facts(built: Built, outcome: Outcome, output: Output) -> dict[str, Any]:
         "mode": computer.mode,
         "ram": built.ram,
         "bios": built.bios,
-        "console_bytes": output.count,
+        "console_bytes": computer.console.written,
+        "reboots": built.reboots,
         "exits": exits_of(computer),
         "disks": [disk_facts(disk) for disk in computer.board.blocks],
         "nets": [card_facts(nic) for nic in computer.board.nics],

@@ -34,6 +34,8 @@ REGISTERS: Final = 8
 IER_RDI: Final = 0x01
 IER_THRI: Final = 0x02
 IER_RLSI: Final = 0x04
+IER_MSI: Final = 0x08
+"""Modem status: the lines at the other end never change, so this interrupt never comes."""
 
 IIR_THRI: Final = 0x02
 IIR_NONE: Final = 0x01
@@ -55,6 +57,8 @@ MCR_OUT2: Final = 0x08
 MCR_LOOP: Final = 0x10
 LSR_DR: Final = 0x01
 LSR_OE: Final = 0x02
+LSR_BI: Final = 0x10
+"""A break has come."""
 LSR_THRE: Final = 0x20
 LSR_TEMT: Final = 0x40
 MSR_LINES: Final = 0xB0
@@ -86,6 +90,7 @@ class Uart16550:
         self._scr = 0
         self._divisor = 12
         self._overrun = False
+        self._break = False
         self._thr_pending = False
         self._fifo = bytearray()
         self._buffer = 0
@@ -104,6 +109,12 @@ class Uart16550:
         """Host input: queue ``data`` for the guest, in order."""
         self._host += data
         self._refill()
+
+    def receive_break(self) -> None:
+        """The other end sends a break: a zero byte with BI in the line status, as on QEMU."""
+        self._receive(0)
+        self._break = True
+        self._update()
 
     # -- receive side -----------------------------------------------------------------------------
 
@@ -124,8 +135,8 @@ class Uart16550:
         if not self._fcr & FCR_ENABLE:
             self._buffer = data[-1]
 
-    def _receive_loop(self, byte: int) -> None:
-        """A byte that the guest sent to itself: the only kind that can overrun."""
+    def _receive(self, byte: int) -> None:
+        """A byte that does not wait for room, from loopback or a break: only these overrun."""
         if len(self._fifo) >= self._room:
             self._overrun = True
             if self._fcr & FCR_ENABLE:
@@ -135,6 +146,7 @@ class Uart16550:
 
     def _read_rbr(self) -> int:
         byte = self._fifo.pop(0) if self._fifo else None
+        self._break = self._break and bool(self._fifo)
         if byte is not None and not self._mcr & MCR_LOOP:
             self.stats.bytes_in += 1
         if not self._fcr & FCR_ENABLE:
@@ -147,7 +159,7 @@ class Uart16550:
 
     def _cause(self) -> int:
         """The interrupt with the highest priority that is enabled and pending."""
-        if self._ier & IER_RLSI and self._overrun:
+        if self._ier & IER_RLSI and (self._overrun or self._break):
             return IIR_RLSI
         if self._ier & IER_RDI and self._fifo:
             if not self._fcr & FCR_ENABLE or len(self._fifo) >= TRIGGER[self._fcr >> 6]:
@@ -169,10 +181,10 @@ class Uart16550:
             return None
         if offset == LSR:
             value = LSR_THRE | LSR_TEMT | (LSR_DR if self._fifo else 0)
-            if self._overrun:
-                self._overrun = False
+            value |= (LSR_OE if self._overrun else 0) | (LSR_BI if self._break else 0)
+            if self._overrun or self._break:
+                self._overrun = self._break = False
                 self._update()
-                value |= LSR_OE
             return value
         if offset == RBR:
             return self._divisor & 0xFF if self._lcr & LCR_DLAB else self._read_rbr()
@@ -219,7 +231,7 @@ class Uart16550:
 
     def _send(self, byte: int) -> None:
         if self._mcr & MCR_LOOP:
-            self._receive_loop(byte)
+            self._receive(byte)
         else:
             self.stats.bytes_out += 1
             self._tx(bytes([byte]))

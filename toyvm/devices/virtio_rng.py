@@ -39,7 +39,7 @@ class SeededBytes:
 
 
 class VirtioRng(VirtioDevice):
-    """A source of randomness; ``source(n)`` gives n bytes, an OSError from it is an empty answer."""
+    """A source of randomness: ``source(n)`` gives n bytes; after an OSError there are none."""
 
     device_id = ID_ENTROPY
     queue_count = 1

@@ -15,13 +15,15 @@ class GuestKeys:
     """Input for a guest while the `with` block lasts.
 
     On a terminal the keys come one by one and Ctrl-A starts a command; from a pipe or a file
-    every byte is the guest's. `command` is "leave" or "debug" once the user asked for that.
+    every byte is the guest's. `command` is "leave" or "debug" once the user asked for that;
+    `breaks` counts the breaks that are to be sent on the serial line.
     """
 
     def __init__(self, source: InputSource | None = None, notes: IO[str] | None = None) -> None:
         self.source = InputSource.standard() if source is None else source
         self.notes = sys.stderr if notes is None else notes
         self.command = ""
+        self.breaks = 0
         self.interactive = False
         self._filter = EscapeFilter()
         self._stack = ExitStack()
@@ -50,6 +52,8 @@ class GuestKeys:
             if command == "help":
                 self.notes.write("\n" + HELP)
                 self.notes.flush()
+            elif command == "break":
+                self.breaks += 1
             else:
                 self.command = command
         return data
