@@ -19,6 +19,7 @@ from . import (
     cmd_doctor,
     cmd_guests,
     cmd_learn,
+    cmd_prove,
     cmd_run,
     cmd_up,
 )
@@ -91,6 +92,7 @@ for _module in (
     cmd_guests,
     cmd_debug,
     cmd_learn,
+    cmd_prove,
     cmd_bench,
     cmd_doctor,
 ):

@@ -101,3 +101,50 @@ def compile_progress(
         finished = True
     finally:
         view.close(time.monotonic() - began, finished)
+
+
+@contextmanager
+def work_progress(
+    title: str, total: int, stream: IO[str] | None = None, show: bool = True
+) -> Iterator[Callable[[int], None]]:
+    """A function that takes how much of `total` is done; shows a bar with the time left.
+
+    Without a terminal: a line every ten seconds.  Nothing for work that is over at once.
+    """
+    out = sys.stderr if stream is None else stream
+    began = last = time.monotonic()
+    view: Any = None
+    task: Any = None
+
+    def report(done: int) -> None:
+        nonlocal view, task, last
+        now = time.monotonic()
+        if not show or now - began < QUIET_SECONDS:
+            return
+        if not live_wanted(out):
+            if now - last >= 10:
+                left = (now - began) * (total - done) / max(1, done)
+                out.write(f"toyvm: {title}: {100 * done // total} %, about {left:.0f} s left\n")
+                out.flush()
+                last = now
+            return
+        if view is None:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            view = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeRemainingColumn(),
+                console=rich_console(out),
+                transient=True,
+            )
+            view.start()
+            task = view.add_task(title, total=total)
+        view.update(task, completed=done)
+
+    try:
+        yield report
+    finally:
+        if view is not None:
+            view.stop()
