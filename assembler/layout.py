@@ -170,7 +170,7 @@ def _place_parts(output: Output) -> None:
     at = output.address
     for section in output.sections:
         at = up(at, section.align)
-        section.address = at
+        section.set_address(at)
         at += section.size
     # Alignment alone does not make a section.
     output.size = at - output.address if any(s.size for s in output.sections) else 0

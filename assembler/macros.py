@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from . import altmacro
 from .diagnostics import Problem, did_you_mean
 from .expressions import parse
 from .forms import FORMS
@@ -203,16 +204,35 @@ def _argument(text: str, at: int) -> tuple[str, int]:
 
 def call(unit: Unit, macro: Macro, args: Span) -> None:
     """Expand a macro: bind the arguments and read the expanded body next."""
-    values = _bind(macro, args.text)
+    values = _bind(unit, macro, args.text)
     number = str(unit.macro_count)
     unit.macro_count += 1
-    lines = substitute(unit, macro.body, values, number)
+    body = altmacro.prepare(unit, macro.body, values) if unit.altmacro else macro.body
+    lines = substitute(unit, body, values, number)
     unit.push_frame(
         unit.positions.new(MACRO, macro.name, macro.file, lines, macro.numbers, unit.place)
     )
 
 
-def _bind(macro: Macro, text: str) -> dict[str, str]:
+def _actual(unit: Unit, text: str, at: int) -> tuple[str, int]:
+    """One actual argument of a call, in the syntax that holds."""
+    if unit.altmacro and at < len(text):
+        special = altmacro.argument(unit, text, at)
+        if special is not None:
+            return special
+    return _argument(text, at)
+
+
+def set_alternate(on: bool):
+    """A handler for .altmacro and .noaltmacro."""
+
+    def handler(unit: Unit, args: Span) -> None:
+        unit.altmacro = on
+
+    return handler
+
+
+def _bind(unit: Unit, macro: Macro, text: str) -> dict[str, str]:
     """Actual arguments by parameter name; Problem if they do not fit."""
     given: dict[str, str] = {}
     text = squeeze(text)
@@ -221,7 +241,7 @@ def _bind(macro: Macro, text: str) -> dict[str, str]:
     while at < len(text):
         keyword = re.compile(r"((?:[^\W\d]|[.$])[\w.$]*)=(?!=)").match(text, at)
         if keyword is not None and keyword[1] in names:
-            value, at = _argument(text, keyword.end())
+            value, at = _actual(unit, text, keyword.end())
             given[keyword[1]] = value
         elif position < len(macro.parameters) and macro.parameters[position].vararg:
             given[macro.parameters[position].name] = text[at:]
@@ -236,7 +256,7 @@ def _bind(macro: Macro, text: str) -> dict[str, str]:
                     expected=" ".join(p.name for p in macro.parameters),
                     hint='put an argument with blanks or commas into quotes: "a, b"',
                 )
-            value, at = _argument(text, at)
+            value, at = _actual(unit, text, at)
             given[macro.parameters[position].name] = value
             position += 1
         if at < len(text) and text[at] in ", ":

@@ -16,6 +16,7 @@ class Names(Reporting, Scope):
     """Symbols of a unit, and the evaluation of expressions at the present place."""
 
     section: Section
+    part_labels: list[Symbol]
 
     def __init__(self, reporter: Reporter, limits: Limits) -> None:
         super().__init__(reporter, limits)
@@ -53,6 +54,8 @@ class Names(Reporting, Scope):
         else:
             symbol.state = LABEL
             symbol.section = section
+            if section.parent is not None and name[0] in "0123456789":
+                self.part_labels.append(symbol)
         symbol.defined_at = self.place
         return True
 

@@ -118,6 +118,8 @@ class Section:
     ``row_offsets`` and ``row_places`` map content to source: where each statement's bytes begin,
     in rising order, and its packed source position.
     ``address`` is the final address of the first byte, set by the layout.
+    ``parts`` are the subsections by number; one of them has its section as ``parent`` and
+    begins ``shift`` bytes behind its start once the source is read (-1 before).
     """
 
     name: str
@@ -132,6 +134,15 @@ class Section:
     row_places: array[int] = field(default_factory=lambda: array("Q"))
     fixups: list[Fixup] = field(default_factory=list)
     address: int = 0
+    parent: Section | None = None
+    parts: dict[int, Section] = field(default_factory=dict)
+    shift: int = -1
+
+    def set_address(self, address: int) -> None:
+        """Give the section its final address, and its subsections theirs."""
+        self.address = address
+        for part in self.parts.values():
+            part.address = address + part.shift
 
     @property
     def nobits(self) -> bool:

@@ -25,8 +25,9 @@ from .lexer import (
 from .limits import Limits
 from .operands import cached, operand
 from .reader import Reader
-from .sections import BRANCH, Fixup, Section, default_attributes
+from .sections import Fixup, Section, default_attributes
 from .source import Files
+from .subsections import merge
 from .values import ABSOLUTE, Rel, Symbol, anchored
 
 if TYPE_CHECKING:
@@ -80,9 +81,12 @@ class Unit(Reader):
         self.macros: dict[str, Macro] = {}
         self.macros_folded: dict[str, Macro] = {}
         self.macro_count = 0
+        self.local_count = 0
+        self.altmacro = False
         self.stored = 0
         self.branch_count = 0
-        self.branches: list[tuple[int, Section]] = []
+        self.branches: list[tuple[int, Section, int]] = []
+        self.part_labels: list[Symbol] = []
         self.long_branches = long_branches
         self.option_depth = 0
         self.debug = DebugInfo()
@@ -360,19 +364,14 @@ class Unit(Reader):
         self.branch_count = number + 1
         if number in self.long_branches:
             return True
-        self.branches.append((number, self.section))
+        self.branches.append((number, self.section, len(self.section.fixups)))
         return False
 
     def out_of_reach(self) -> set[int]:
         """The numbers of the short branches whose targets are too far or in other sections."""
         far: set[int] = set()
-        fixups = {
-            section: iter([f for f in section.fixups if f.kind == BRANCH])
-            for section in self.sections.values()
-        }
-        for number, section in self.branches:
-            fixup = next(fixups[section])
-            distance = self.distance(fixup, section)
+        for number, section, index in self.branches:
+            distance = self.distance(section.fixups[index], section.parent or section)
             if distance is None or not -4096 <= distance < 4096:
                 far.add(number)
         return far
@@ -422,6 +421,7 @@ class Unit(Reader):
 
         self.check_numeric()
         check_end(self)
+        merge(self)
         for section in self.sections.values():
             if section.code:
                 section.pad_to(section.align, None)

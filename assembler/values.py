@@ -140,12 +140,19 @@ def symbol_value(symbol: Symbol) -> Bound:
 
 def anchored(value: Rel) -> Rel:
     """The same address relative to its section, if that is known now and will not change."""
-    base, addend = value.base, value.addend
+    base: Section | Symbol = value.base
+    addend = value.addend
     for _ in range(_DEEPEST):
-        if isinstance(base, Section) or base.binding == WEAK_BINDING:
+        if isinstance(base, Section):
+            if base.parent is not None and base.shift >= 0:
+                return Rel(base.parent, addend + base.shift)
+            break
+        if base.binding == WEAK_BINDING:
             break
         if base.state == LABEL and base.section is not None:
-            return Rel(base.section, base.value + addend)
+            addend += base.value
+            base = base.section
+            continue
         further = base.bound
         if base.state != EXPRESSION or not isinstance(further, Rel):
             break

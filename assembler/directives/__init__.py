@@ -14,6 +14,7 @@ from ..macros import (
     repeat,
     repeat_over,
     repeat_over_characters,
+    set_alternate,
     stray_end,
 )
 from ..unit import Unit
@@ -34,6 +35,8 @@ DIRECTIVES: dict[str, Directive] = {
     ".exitm": leave,
     ".mexit": leave,
     ".purgem": purge,
+    ".altmacro": set_alternate(True),
+    ".noaltmacro": set_alternate(False),
     ".rept": repeat,
     ".rep": repeat,
     ".irp": repeat_over,

@@ -19,6 +19,7 @@ from ..sections import (
     default_attributes,
     parse_flags,
 )
+from ..subsections import subsection
 
 if TYPE_CHECKING:
     from ..unit import Unit
@@ -31,15 +32,10 @@ def named(name: str) -> Callable[[Unit, Span], None]:
     """A handler for .text, .data, .bss: switch to that section."""
 
     def handler(unit: Unit, args: Span) -> None:
+        target = unit.section_named(name)
         if args.text.strip():
-            number = unit.evaluate(args, -2, "a subsection number")
-            if number != 0:
-                raise Problem(
-                    "subsections are not supported",
-                    operand=-2,
-                    hint=f"use a section of its own: .section {name}.part{number}",
-                )
-        unit.switch(unit.section_named(name))
+            target = subsection(unit, target, unit.evaluate(args, -2, "a subsection number"))
+        unit.switch(target)
 
     return handler
 
@@ -49,11 +45,22 @@ def section(unit: Unit, args: Span) -> None:
     unit.switch(_described(unit, args, ".section"))
 
 
+def part(unit: Unit, args: Span) -> None:
+    """.subsection NUMBER: another part of the present section"""
+    number = unit.evaluate(args, -2, "a subsection number")
+    unit.switch(subsection(unit, unit.section, number))
+
+
 def push(unit: Unit, args: Span) -> None:
     """.pushsection NAME ...: switch, and remember where from."""
     if len(unit.section_stack) >= 1000:
         raise Problem("sections are stacked too deeply", operand=None, fatal=True)
-    target = _described(unit, args, ".pushsection")
+    spans = split_operands(args.text, args.start)
+    number = 0
+    if len(spans) == 2 and not spans[1].text.strip().startswith('"'):
+        number = unit.evaluate(spans[1], 1, "a subsection number, or flags in quotes")
+        args = Span(args.text[: spans[1].start - 1 - args.start], args.start)
+    target = subsection(unit, _described(unit, args, ".pushsection"), number)
     unit.section_stack.append((unit.section, unit.previous))
     unit.switch(target)
 
@@ -144,6 +151,7 @@ DIRECTIVES: dict[str, Callable[[Unit, Span], None]] = {
     ".sdata": named(".sdata"),
     ".sbss": named(".sbss"),
     ".section": section,
+    ".subsection": part,
     ".pushsection": push,
     ".popsection": pop,
     ".previous": previous,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -90,6 +91,30 @@ def read_program(data: bytes) -> Program:
         if symbol.name and defined and not symbol.name.startswith(("$x", "$d")):
             symbols[symbol.name] = symbol["st_value"]
     return Program(sections, symbols, elf["e_entry"])
+
+
+GNU_SOURCE = "gnu.s"
+
+
+def gnu_errors(folder: Path, head: list[str], statements: list[str]) -> dict[int, str]:
+    """What GNU as says against each statement (by index), all of them in one source.
+
+    Some mistakes are only found once the others are gone: it runs until nothing new comes.
+    """
+    assert AS is not None
+    found: dict[int, str] = {}
+    while True:
+        kept = [s if i not in found else "" for i, s in enumerate(statements)]
+        (folder / GNU_SOURCE).write_text("\n".join([*head, *kept]) + "\n")
+        done = subprocess.run(
+            [AS, *FLAGS, GNU_SOURCE, "-o", "errors.o"], capture_output=True, cwd=folder,
+            check=False, text=True,
+        )  # fmt: skip
+        before = len(found)
+        for line, text in re.findall(r"gnu\.s:(\d+): (?:Fatal e|E)rror: (.*)", done.stderr):
+            found.setdefault(int(line) - len(head) - 1, text)
+        if done.returncode == 0 or len(found) == before:
+            return found
 
 
 LINKER_SYMBOLS = {
