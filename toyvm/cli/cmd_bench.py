@@ -8,7 +8,7 @@ import typer
 
 from .errors import fail
 
-WHAT = ("cpu", "overhead", "start")
+WHAT = ("cpu", "overhead", "exits", "start")
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +21,14 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    what: Annotated[str, typer.Argument(help="cpu, overhead or start.")] = "overhead",
+    what: Annotated[str, typer.Argument(help="cpu, overhead, exits or start.")] = "overhead",
+    rounds: Annotated[int, typer.Option(help="Rounds in which everybody takes a turn.")] = 5,
+    steps: Annotated[
+        int, typer.Option(help="cpu: guest instructions of one run, about.")
+    ] = 200_000_000,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="cpu: only these peers; default: all installed.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Run one measurement."""
@@ -33,13 +40,13 @@ def bench(
     from .output import print_json
 
     choice(what, WHAT, "bench")
-    module = importlib.import_module("toyvm.proofs.bench")
-    measure = getattr(module, what, None)
-    if measure is None:
-        fail(f"bench {what}: this version cannot measure it")
+    if not 1 <= rounds <= 1000:
+        fail(f"--rounds {rounds}: expected 1 to 1000")
     if what != "start":
         warm_up(json_)
-    facts = measure()
+    if what == "cpu":
+        return bench_cpu(rounds, steps, peer or [], json_)
+    facts = getattr(importlib.import_module("toyvm.proofs.bench"), what)(rounds)
     if json_:
         print_json(facts)
         return 0
@@ -47,4 +54,42 @@ def bench(
     for name, value in facts.items():
         table.add(name, f"{value:,.3f}" if isinstance(value, float) else value)
     print_table(table)
+    return 0
+
+
+def bench_cpu(rounds: int, steps: int, names: list[str], json_: bool) -> int:
+    """The six programs on everybody who is here: a table, then a chart."""
+    from toyvm.proofs.cpu import measure
+    from toyvm.proofs.peers import PROGRAMS, peers
+    from toyvm.ui.chart import print_bars
+    from toyvm.ui.progress import work_progress
+    from toyvm.ui.tables import Table, print_table
+
+    from .machines import choice
+    from .output import print_json
+
+    if not 1_000_000 <= steps <= 100_000_000_000:
+        fail(f"--steps {steps}: expected 1000000 to 100000000000")
+    everybody = peers()
+    for name in names:
+        choice(name, tuple(peer.name for peer in everybody), "--peer")
+    chosen = [peer for peer in everybody if not names or peer.name in names]
+    total = len(chosen) * len(PROGRAMS) * rounds
+    with work_progress("measuring", total, show=not json_) as report:
+        result = measure(chosen, steps=steps, rounds=rounds, progress=report)
+    if json_:
+        print_json(result.facts())
+        return 0
+    heads = [peer.name for peer in chosen]
+    table = Table(
+        ("program", *heads), right=heads, title="Guest MIPS (median), processor time, one core"
+    )
+    for name in result.programs:
+        table.add(name, *(f"{result.cells[head, name].median:,.0f}" for head in heads))
+    table.add("geometric mean", *(f"{result.geomean(head):,.0f}" for head in heads))
+    print_table(table)
+    print_bars(
+        "Geometric mean, guest MIPS",
+        [(f"{peer.what} ({peer.name})", result.geomean(peer.name)) for peer in chosen],
+    )
     return 0
