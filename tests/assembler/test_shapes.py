@@ -31,7 +31,7 @@ MNEMONICS: tuple[str, ...] = (
 ANYTHING = ("a0", "5", "-1", "sym", "8(sp)", "(sp)", "%lo(sym)", "%lo(sym)(sp)", "%hi(sym)",
             "mstatus", "rw", "sym+4", "K")  # fmt: skip
 OFTEN = ("a0", "5", "sym", "8(sp)", "(sp)", "mstatus")
-HEAD = [".equ K, 100", ".globl _start", "_start: sym: nop"]
+HEAD = [".equ K, 100", ".globl _start", "_start: sym: rw: mstatus: nop"]
 
 # What we refuse on purpose, with the reason (docs/assembler.md lists them).
 REGISTER = re.compile(r"(?:a0|\(sp\))(?:, a0)?$")
@@ -84,10 +84,13 @@ def test_the_same_operands_are_taken_and_give_the_same_bytes(tmp_path):
     assert wrong == []
     assert met == {"not of this machine", "a register is not a symbol", "a missing target"}
     both = [line for i, line in enumerate(every) if i not in theirs and i not in mine]
+    # Branches and jumps to odd addresses are for the linkers to refuse, as both do.
+    both = [line for line in both if not re.match(r"(?:b[a-z]+|j|jal) (?:.*, )?(?:5|-1)$", line)]
     assert len(both) > 2 * len(MNEMONICS)
     text = "\n".join([*HEAD, *(f"n{i}: {line}" for i, line in enumerate(both))]) + "\n"
-    ours = read_program(assemble(Source(GNU_SOURCE, text)).to_elf())
-    assert differences(ours, gnu_link(tmp_path, {GNU_SOURCE: text})) == []
+    # At address 0, so that numbers are within reach of branches.
+    ours = read_program(assemble(Source(GNU_SOURCE, text), text_base=0).to_elf())
+    assert differences(ours, gnu_link(tmp_path, {GNU_SOURCE: text}, base=0)) == []
 
 
 @needs_gnu
