@@ -13,6 +13,7 @@ MAC = bytes.fromhex("525400aabbcc")
 SECTORS = 64
 EVENT_IDX = 1 << 29
 INDIRECT = 1 << 28
+MRG_RXBUF = 1 << 15
 
 
 def disk_content() -> bytes:
@@ -46,23 +47,44 @@ class BlockSlot:
         self.level = level
 
 
+def send_command(driver: Driver, at: int, data: bytes) -> int:
+    """One command through the control queue of a driver with three queues; the answer."""
+    queue = driver.queues[2]
+    driver.machine.write(at, data + b"\xee")
+    queue.offer(queue.chain([(at, len(data), False), (at + len(data), 1, True)]))
+    queue.notify()
+    for _ in range(20_000):
+        if queue.collect():
+            return driver.machine.read(at + len(data), 1)[0]
+    raise AssertionError("the command did not complete")
+
+
 class NetSlot:
     """A network card whose sent frames are collected in ``sent``."""
 
     RX_AT = RAM + 0x2_0000
     TX_AT = RAM + 0x3_0000
 
-    def __init__(self, legacy: bool, accept: int = 0, size: int = 16, driver: bool = True) -> None:
+    CONTROL_AT = RAM + 0x1_9000
+
+    def __init__(
+        self,
+        legacy: bool,
+        accept: int = 0,
+        size: int = 16,
+        driver: bool = True,
+        queues: int = 2,
+    ) -> None:
         self.memory = GuardedMemory(1 << 18)
         self.sent: list[bytes] = []
         self.device = VirtioNet(MAC, self.sent.append)
         self.level = False
         self.slot = VirtioMmio(self.device, self.memory, self._irq, legacy)
         self.machine = Ours(self.slot, self.memory)
-        self.header = 10 if legacy else 12
+        self.header = 10 if legacy and not accept & MRG_RXBUF else 12
         if driver:
-            self.driver = Driver(self.machine, RAM, 2, size, accept)
-            self.rx, self.tx = self.driver.queues
+            self.driver = Driver(self.machine, RAM, queues, size, accept)
+            self.rx, self.tx = self.driver.queues[:2]
 
     def _irq(self, level: bool) -> None:
         self.level = level
@@ -72,6 +94,10 @@ class NetSlot:
         self.rx.offer(*heads)
         self.rx.notify()
         return heads
+
+    def command(self, data: bytes) -> int:
+        """Send a command through the control queue; the device's answer."""
+        return send_command(self.driver, self.CONTROL_AT, data)
 
     def transmit(self, frame: bytes, header: bytes | None = None) -> None:
         packet = (bytes(self.header) if header is None else header) + frame

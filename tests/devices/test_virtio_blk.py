@@ -255,3 +255,29 @@ def test_work_beyond_the_limit_of_one_notification_waits_for_the_poll():
     assert polls >= 2
     block.slot.poll()
     assert queue.used_index() == 10
+
+
+@LAYOUTS
+def test_write_through_when_the_driver_asks(legacy):
+    """The cache mode of the configuration space: 0 makes each write durable before its answer."""
+    flushes = []
+    disk = MemoryDisk(disk_content())
+    disk.flush = lambda: flushes.append(1)
+    block = BlockSlot(legacy, accept=1 << 11 | 1 << 9, disk=disk)
+    assert block.driver.config(33)[32] == 1
+    assert block.driver.submit(OUT, 0, bytes(512))[1] == OK
+    assert flushes == []
+    block.machine.store(0x120, 0, 1)
+    assert block.driver.config(33)[32] == 0
+    assert flushes == [1]
+    assert block.driver.submit(OUT, 0, bytes(512))[1] == OK
+    assert flushes == [1, 1]
+    block.machine.store(0x120, 1, 1)
+    assert block.driver.submit(OUT, 0, bytes(512))[1] == OK
+    assert flushes == [1, 1]
+    block.machine.store(0x120, 0, 1)
+    block.machine.store(0x70, 0)
+    assert block.driver.config(33)[32] == 1
+    plain = BlockSlot(legacy, disk=disk)
+    plain.machine.store(0x120, 0, 1)
+    assert plain.driver.config(33)[32] == 1, "the driver did not accept the feature"

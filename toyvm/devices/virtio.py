@@ -92,6 +92,9 @@ class VirtioDevice:
         """
         return False
 
+    def negotiated(self) -> None:
+        """Driver and device have agreed on the features."""
+
     def write_config(self, offset: int, data: bytes) -> None:
         """The driver wrote ``data`` at ``offset`` of the configuration space."""
 

@@ -15,9 +15,12 @@ SECTOR_SIZE: Final = 512
 
 F_SIZE_MAX: Final = 1 << 1
 F_SEG_MAX: Final = 1 << 2
+F_GEOMETRY: Final = 1 << 4
 F_RO: Final = 1 << 5
 F_BLK_SIZE: Final = 1 << 6
 F_FLUSH: Final = 1 << 9
+F_TOPOLOGY: Final = 1 << 10
+F_CONFIG_WCE: Final = 1 << 11
 F_DISCARD: Final = 1 << 13
 F_WRITE_ZEROES: Final = 1 << 14
 
@@ -33,8 +36,9 @@ S_IOERR: Final = 1
 S_UNSUPP: Final = 2
 
 ID_BYTES: Final = 20
-SIZE_MAX: Final = 64 << 10
-SEG_MAX: Final = 126
+SIZE_MAX: Final = 32 << 10
+"""Most bytes in one buffer: QEMU names no limit here, and we want one."""
+SEG_MAX: Final = 254
 REQUEST_MAX: Final = 8 << 20
 """Most data bytes in one request; SIZE_MAX and SEG_MAX keep an honest driver below it."""
 KICK_MAX: Final = 32 << 20
@@ -45,7 +49,12 @@ UNMAP: Final = 1
 
 _HEADER: Final = Struct("<IIQ")
 _RANGE: Final = Struct("<QII")
-_CONFIG: Final = Struct("<QIIHBBI8xBxHIIIIIB3x")
+_CONFIG: Final = Struct("<QIIHBBI8xBxHIIIIIB")
+WCE: Final = 32
+"""Offset of the cache mode in the configuration space."""
+HEADS: Final = 16
+TRACK_SECTORS: Final = 63
+CYLINDERS: Final = (2, 16383)
 
 
 class BlockBackend(Protocol):
@@ -76,13 +85,17 @@ class VirtioBlk(VirtioDevice):
         self.disk = disk
         self._serial = serial.encode("ascii", "replace")[:ID_BYTES]
         self._moved = 0
+        self._cached = True
+        """False: each write is durable before it is answered."""
         self._config = _CONFIG.pack(
             disk.sectors,
             SIZE_MAX,
             SEG_MAX,
-            *(0, 0, 0),  # no geometry
+            min(max(disk.sectors // (HEADS * TRACK_SECTORS), CYLINDERS[0]), CYLINDERS[1]),
+            HEADS,
+            TRACK_SECTORS,
             SECTOR_SIZE,
-            0,  # no cache mode to choose
+            0,  # the cache mode is put in when it is read
             1,  # queues
             ZERO_SECTORS_MAX,
             1,
@@ -95,10 +108,30 @@ class VirtioBlk(VirtioDevice):
     @property
     def offered(self) -> int:
         always = F_SIZE_MAX | F_SEG_MAX | F_BLK_SIZE | F_FLUSH
+        always |= F_GEOMETRY | F_TOPOLOGY | F_CONFIG_WCE
         return always | (F_RO if self.disk.read_only else F_DISCARD | F_WRITE_ZEROES)
 
     def config(self) -> bytes:
-        return self._config
+        return self._config[:WCE] + bytes([self._cached]) + self._config[WCE + 1 :]
+
+    def write_config(self, offset: int, data: bytes) -> None:
+        chosen = self.transport is not None and self.transport.features & F_CONFIG_WCE
+        if chosen and offset == WCE:
+            self._cached = bool(data[0])
+            if not self._cached:
+                self._flush()
+
+    def reset(self) -> None:
+        self._cached = True
+
+    def _flush(self) -> bool:
+        """Make everything durable; False if the host cannot."""
+        try:
+            self.disk.flush()
+        except OSError:
+            self.stats.errors += 1
+            return False
+        return True
 
     def process(self, index: int, queue: VirtQueue) -> bool:
         self._moved = 0
@@ -170,6 +203,8 @@ class VirtioBlk(VirtioDevice):
         if self.disk.read_only or not self._on_disk(sector, size):
             return S_IOERR, b""
         self.disk.write(sector, chain.gather(_HEADER.size, size))
+        if not self._cached:
+            self.disk.flush()
         self.stats.sectors_written += size // SECTOR_SIZE
         return S_OK, b""
 

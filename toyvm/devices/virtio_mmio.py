@@ -307,7 +307,12 @@ class VirtioMmio:
         if self.legacy:
             # There is no FEATURES_OK to refuse with, so bits that were not offered just vanish.
             self.features &= self.offered
-            self._negotiate()
+            self._agree()
+
+    def _agree(self) -> None:
+        self._negotiate()
+        if self.device:
+            self.device.negotiated()
 
     def _negotiate(self) -> None:
         for queue in self.queues:
@@ -349,7 +354,7 @@ class VirtioMmio:
                 value &= ~STATUS_FEATURES_OK
                 self._error()
             else:
-                self._negotiate()
+                self._agree()
         # DEVICE_NEEDS_RESET belongs to the device: only a reset clears it.
         self.status = value & ~STATUS_NEEDS_RESET | self.status & STATUS_NEEDS_RESET
 

@@ -1,7 +1,8 @@
-"""virtio network device (VIRTIO 1.2, section 5.1): one receive and one transmit queue.
+"""virtio network device (VIRTIO 1.2, section 5.1): a receive, a transmit and a control queue.
 
-No offloads and no merged buffers are offered, so every frame is whole and needs one chain.  As on
-QEMU without a receive filter the card is promiscuous: the guest sees every frame that arrives.
+No offloads are offered, so every frame is whole.  With VIRTIO_NET_F_MRG_RXBUF a frame may be spread
+over several receive buffers.  As on QEMU the card is promiscuous until the driver says otherwise
+through the control queue.
 """
 
 from __future__ import annotations
@@ -11,18 +12,27 @@ from collections.abc import Callable
 from typing import Final
 
 from toyvm.devices.virtio import F_VERSION_1, ID_NET, VirtioDevice
-from toyvm.devices.virtqueue import VirtQueue
+from toyvm.devices.virtio_net_control import ACK_ERROR, ACK_OK, COMMAND_MAX, ReceiveFilter
+from toyvm.devices.virtqueue import Chain, RingError, VirtQueue
 
 F_MAC: Final = 1 << 5
+F_MRG_RXBUF: Final = 1 << 15
 F_STATUS: Final = 1 << 16
+F_CTRL_VQ: Final = 1 << 17
+F_CTRL_RX: Final = 1 << 18
+F_CTRL_VLAN: Final = 1 << 19
+F_CTRL_RX_EXTRA: Final = 1 << 20
+F_CTRL_MAC_ADDR: Final = 1 << 23
 S_LINK_UP: Final = 1
 
 RX: Final = 0
 TX: Final = 1
+CONTROL: Final = 2
 
 HEADER_LEGACY: Final = 10
 HEADER_MODERN: Final = 12
-"""Length of the header in front of each frame: 12 with VIRTIO_F_VERSION_1, else 10."""
+"""Length of the header in front of each frame: 12 with VIRTIO_F_VERSION_1 or merged buffers, else
+10."""
 FRAME_MIN: Final = 14
 """An Ethernet header without payload; nothing pads frames here."""
 FRAME_MAX: Final = 1518
@@ -39,26 +49,42 @@ class VirtioNet(VirtioDevice):
     """
 
     device_id = ID_NET
-    queue_count = 2
+    queue_count = 3
 
     def __init__(self, mac: bytes, send: Callable[[bytes], None]) -> None:
         if len(mac) != 6:
             raise ValueError(f"MAC address of {len(mac)} bytes: expected 6")
         super().__init__()
-        self.mac = bytes(mac)
+        self.filter = ReceiveFilter(bytes(mac))
         self._send = send
         self._link = True
         self._backlog: deque[bytes] = deque()
 
     @property
     def offered(self) -> int:
-        return F_MAC | F_STATUS
+        control = F_CTRL_VQ | F_CTRL_RX | F_CTRL_VLAN | F_CTRL_RX_EXTRA | F_CTRL_MAC_ADDR
+        return F_MAC | F_STATUS | F_MRG_RXBUF | control
+
+    @property
+    def mac(self) -> bytes:
+        """The card's address: its own, or the one that the driver gave it."""
+        return self.filter.mac
 
     def config(self) -> bytes:
         return self.mac + (S_LINK_UP if self._link else 0).to_bytes(2, "little")
 
     def reset(self) -> None:
         self._backlog.clear()
+        self.filter.reset(False)
+
+    def write_config(self, offset: int, data: bytes) -> None:
+        # Section 5.1.4.2: a legacy driver may set the address so; with the command it must not.
+        transport = self.transport
+        if transport is None or transport.features & (F_VERSION_1 | F_CTRL_MAC_ADDR):
+            return
+        if offset >= 0 and offset + len(data) <= len(self.mac):
+            mac = self.mac
+            self.filter.mac = mac[:offset] + data + mac[offset + len(data) :]
 
     @property
     def link(self) -> bool:
@@ -79,8 +105,13 @@ class VirtioNet(VirtioDevice):
 
     @property
     def _header(self) -> int:
-        modern = self.transport is not None and self.transport.features & F_VERSION_1
+        long = F_VERSION_1 | F_MRG_RXBUF
+        modern = self.transport is not None and self.transport.features & long
         return HEADER_MODERN if modern else HEADER_LEGACY
+
+    @property
+    def _merges(self) -> bool:
+        return self.transport is not None and bool(self.transport.features & F_MRG_RXBUF)
 
     # -- toward the guest -------------------------------------------------------------------------
 
@@ -96,6 +127,8 @@ class VirtioNet(VirtioDevice):
         if transport is None or not ready or not well_formed or len(self._backlog) >= BACKLOG_MAX:
             self.stats.drops += 1
             return
+        if not self.filter.wants(frame):
+            return
         self._backlog.append(bytes(frame))
         transport.service(RX)
 
@@ -103,30 +136,60 @@ class VirtioNet(VirtioDevice):
         if index == RX:
             self._fill(queue)
             return False
-        return self._drain(queue)
+        return self._drain(queue) if index == TX else self._obey(queue)
+
+    def negotiated(self) -> None:
+        """The driver has chosen its features."""
+        if self.transport is not None:
+            self.filter.reset(bool(self.transport.features & F_CTRL_VLAN))
 
     def _fill(self, queue: VirtQueue) -> None:
         """Put waiting frames into receive buffers while there are both."""
-        # The flags and sizes are zero without offloads; num_buffers is 1 (section 5.1.6.4.1).
-        header = bytes(10) if self._header == HEADER_LEGACY else bytes(10) + b"\1\0"
         while self._backlog:
-            chain = queue.pop()
-            if chain is None:
+            frame = self._backlog[0]
+            parts = self._take(queue, self._header + len(frame))
+            if parts is None:
                 return
-            packet = header + self._backlog[0]
-            if chain.writable_size < len(packet):
-                # Too small for this frame, perhaps not for the next: the buffer stays available.
-                queue.put_back()
+            if not parts:
+                # Too small for this frame, perhaps not for the next: the buffers stay available.
                 self._backlog.popleft()
                 self.stats.drops += 1
                 self.stats.errors += 1
                 continue
-            chain.scatter(0, packet)
-            queue.push(chain, len(packet))
-            frame = self._backlog.popleft()
-            self.stats.requests += 1
+            # The flags and sizes are zero without offloads (section 5.1.6.4.1).
+            count = b"" if self._header == HEADER_LEGACY else len(parts).to_bytes(2, "little")
+            packet = bytes(HEADER_LEGACY) + count + frame
+            done = []
+            for chain in parts:
+                piece, packet = packet[: chain.writable_size], packet[chain.writable_size :]
+                chain.scatter(0, piece)
+                done.append((chain, len(piece)))
+            queue.push_all(done)
+            self._backlog.popleft()
+            self.stats.requests += len(done)
             self.stats.frames_in += 1
             self.stats.bytes_in += len(frame)
+
+    def _take(self, queue: VirtQueue, size: int) -> list[Chain] | None:
+        """Chains with room for ``size`` bytes: one, or several if the driver merges.
+
+        None if the driver must make more available first; empty if its buffers will never do.
+        """
+        parts: list[Chain] = []
+        room = 0
+        while room < size:
+            chain = queue.pop()
+            if chain is None:
+                queue.put_back(len(parts))
+                return None
+            parts.append(chain)
+            room += chain.writable_size
+            # Section 5.1.6.3.2: a merged buffer holds at least the header.
+            useless = not self._merges or chain.writable_size < self._header
+            if room < size and (useless or len(parts) == queue.size):
+                queue.put_back(len(parts))
+                return []
+        return parts
 
     # -- from the guest ---------------------------------------------------------------------------
 
@@ -144,6 +207,22 @@ class VirtioNet(VirtioDevice):
                 self.stats.errors += 1
             self.stats.requests += 1
             queue.push(chain, 0)
+        return True
+
+    def _obey(self, queue: VirtQueue) -> bool:
+        """Do the driver's commands; True if more is left."""
+        for _ in range(queue.size):
+            chain = queue.pop()
+            if chain is None:
+                return False
+            if not chain.writable_size:
+                raise RingError(f"command {chain.head} has no room for its answer")
+            short = chain.readable_size <= COMMAND_MAX
+            done = short and self.filter.command(chain.gather(0, COMMAND_MAX))
+            chain.scatter(0, bytes([ACK_OK if done else ACK_ERROR]))
+            self.stats.requests += 1
+            self.stats.errors += not done
+            queue.push(chain, 1)
         return True
 
     def _transmit(self, frame: bytes) -> None:

@@ -162,9 +162,9 @@ class VirtQueue:
         self._next_avail = (self._next_avail + 1) & 0xFFFF
         return chain
 
-    def put_back(self) -> None:
-        """Undo the last :meth:`pop`, so that the same chain comes again."""
-        self._next_avail = (self._next_avail - 1) & 0xFFFF
+    def put_back(self, count: int = 1) -> None:
+        """Undo the last ``count`` calls of :meth:`pop`, so that the same chains come again."""
+        self._next_avail = (self._next_avail - count) & 0xFFFF
 
     def _walk(self, head: int) -> Chain:
         chain = Chain(self._memory, head)
@@ -226,6 +226,14 @@ class VirtQueue:
         at = self.used + 4 + 8 * (self._next_used % self.size)
         self._store("used ring", at, _ELEMENT.pack(chain.head, written & 0xFFFF_FFFF))
         self._next_used = (self._next_used + 1) & 0xFFFF
+        self._store("used ring", self.used + 2, self._next_used.to_bytes(2, "little"))
+
+    def push_all(self, parts: list[tuple[Chain, int]]) -> None:
+        """As :meth:`push` for several chains, which become visible to the driver at once."""
+        for n, (chain, written) in enumerate(parts):
+            at = self.used + 4 + 8 * ((self._next_used + n) % self.size)
+            self._store("used ring", at, _ELEMENT.pack(chain.head, written & 0xFFFF_FFFF))
+        self._next_used = (self._next_used + len(parts)) & 0xFFFF
         self._store("used ring", self.used + 2, self._next_used.to_bytes(2, "little"))
 
     def finish(self) -> bool:
