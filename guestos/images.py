@@ -1,8 +1,11 @@
-"""Images of the guests, made by the project's assembler from the sources in this package."""
+"""Images of the guests: made by the project's assembler from the sources in this package, or built
+by a C compiler before (see c/README.md)."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +15,23 @@ from .listing import Guest, GuestError, manifest
 
 if TYPE_CHECKING:
     from assembler import Image
+    from assembler.image import Segment
+
+
+@dataclass
+class Prebuilt:
+    """The ELF file of a guest in C, with the face of an assembled image."""
+
+    name: str
+    file: bytes
+    entry: int
+    segments: list[Segment] = field(default_factory=list)
+    symbols: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[()] = ()
+
+    def to_elf(self) -> bytes:
+        """The file as the compiler's linker made it."""
+        return self.file
 
 
 def root() -> Path:
@@ -38,8 +58,10 @@ def sources(name: str) -> list[Path]:
     return [root() / source for source in guest(name).sources]
 
 
-def build(name: str, defines: Mapping[str, int] | None = None) -> Image:
+def build(name: str, defines: Mapping[str, int] | None = None) -> Image | Prebuilt:
     """The guest ``name``, assembled and linked; the second time in one process from a cache.
+
+    A guest in C is read from its ELF file; it takes no ``defines``.
 
     ``defines`` are symbols for the sources, as ``-D`` gives them to ``toyvm asm``.
     Raises GuestError for an unknown guest and assembler.AssemblyError for sources with errors.
@@ -48,7 +70,9 @@ def build(name: str, defines: Mapping[str, int] | None = None) -> Image:
 
 
 @lru_cache(maxsize=64)
-def _build(name: str, defines: tuple[tuple[str, int], ...]) -> Image:
+def _build(name: str, defines: tuple[tuple[str, int], ...]) -> Image | Prebuilt:
+    if guest(name).elf:
+        return read_elf(name, (root() / guest(name).elf).read_bytes())
     from assembler import assemble
 
     return assemble(
@@ -57,3 +81,24 @@ def _build(name: str, defines: tuple[tuple[str, int], ...]) -> Image:
         defines=dict(defines),
         text_base=guest(name).base,
     )
+
+
+def read_elf(name: str, file: bytes) -> Prebuilt:
+    """The segments and symbols of an ELF file that a C compiler's linker made."""
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    from assembler.image import Segment
+
+    elf = ELFFile(io.BytesIO(file))
+    image = Prebuilt(name, file, elf.header["e_entry"])
+    for segment in elf.iter_segments():
+        if segment["p_type"] == "PT_LOAD" and segment["p_memsz"]:
+            place = segment["p_paddr"], segment.data(), segment["p_memsz"], segment["p_flags"]
+            image.segments.append(Segment(*place))
+    for section in elf.iter_sections():
+        if isinstance(section, SymbolTableSection):
+            for symbol in section.iter_symbols():
+                if symbol.name and symbol["st_info"]["type"] not in ("STT_SECTION", "STT_FILE"):
+                    image.symbols[symbol.name] = symbol["st_value"]
+    return image

@@ -25,7 +25,8 @@ class Guest:
     ``sources`` are paths below the package, in link order; ``base`` is the address of .text;
     ``mode`` is "M" or "S", ``bios`` "none" or "sbi"; ``ram`` is in bytes; ``drives`` and ``nets``
     count what it can use; ``agrees`` names the programs outside this project ("qemu", "spike") on
-    which it says the same.
+    which it says the same.  ``elf`` is the file of a guest that a C compiler has built, below the
+    package; it has no ``sources`` then.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Guest:
     summary: str
     teaches: str
     agrees: tuple[str, ...]
+    elf: str = ""
 
 
 @cache
@@ -74,11 +76,14 @@ def read(data: Mapping[str, Any]) -> dict[str, Guest]:
 
 def _guest(name: str, row: Mapping[str, Any], library: Mapping[str, Sequence[str]]) -> Guest:
     known = {**row}
+    elf = known.pop("elf", "")
     try:
         guest = Guest(
             name=name,
             kind=known.pop("kind"),
-            sources=_expand(name, known.pop("sources"), library),
+            sources=_expand(
+                name, known.pop("sources", []) if elf else known.pop("sources"), library
+            ),
             base=known.pop("base"),
             mode=known.pop("mode"),
             bios=known.pop("bios"),
@@ -88,6 +93,7 @@ def _guest(name: str, row: Mapping[str, Any], library: Mapping[str, Sequence[str
             summary=known.pop("summary"),
             teaches=known.pop("teaches"),
             agrees=tuple(known.pop("agrees")),
+            elf=elf,
         )
     except KeyError as missing:
         raise GuestError(f"guest {name}: the manifest does not say its {missing}") from None

@@ -147,7 +147,10 @@ def open_guest(name: str) -> LoadedImage:
     from guestos import build, manifest
 
     guest = manifest()[name]
-    image = from_image(name, "guest", build(name))
+    built = build(name)
+    image = from_image(name, "guest", built)
+    if guest.elf:
+        image.origin = built.to_elf()
     image.bios, image.ram = guest.bios, guest.ram
     return image
 

@@ -1,9 +1,12 @@
 """PLIC: the platform-level interrupt controller, on the register map of QEMU's ``virt`` board.
 
-It follows the RISC-V PLIC specification.  QEMU 7.2 differs from the specification in four places,
-and this model does not copy them: a claim here ignores the threshold; a completion by a context
-that has the source disabled is ignored; a source whose line rises while it is in service waits
-for its completion; and one whose line is still high then becomes pending again.
+It follows the RISC-V PLIC specification, with the gateways of QEMU's board, because its kernels
+need them.  A gateway makes a request of every report that its line is high, in service or not.  A
+completion does not look at the line again: a handler that leaves the 16550's transmit interrupt or
+a virtio interrupt unacknowledged, as widespread kernels do, would otherwise be interrupted for
+ever.  In two places QEMU 7.2 differs from the specification and this model does not copy it: a
+claim here ignores the threshold, and a completion by a context that has the source disabled is
+ignored.
 Only aligned 32-bit accesses exist, others fault; offsets without a register read as zero and
 ignore writes.
 """
@@ -57,14 +60,15 @@ class Plic:
         self.threshold = [0] * contexts
         self.enabled = [0] * contexts
         self.pending = 0
-        """Requests that a gateway let through and nobody has claimed."""
+        """Requests that nobody has claimed; one made while in service waits for the completion."""
         self.in_service = 0
-        """Claimed and not completed: the gateway of such a source is shut."""
+        """Claimed and not completed: such a source cannot be claimed again."""
         self._driven: list[bool | None] = [None] * contexts
 
     def reset(self) -> None:
         """Back to power-on.  The input levels stay as the devices drive them."""
         self._clear()
+        self.pending = self._level
         self._update()
 
     def line(self, irq: int) -> IrqLine:
@@ -77,16 +81,17 @@ class Plic:
         bit = 1 << irq
 
         def drive(level: bool) -> None:
-            if bool(self._level & bit) != level:
-                self._level ^= bit
-                if level:
-                    self._update()
+            if level:
+                self._level |= bit
+                self.pending |= bit
+                self._update()
+            else:
+                self._level &= ~bit
 
         return drive
 
     def _update(self) -> None:
-        """Let open gateways forward their levels, then drive the outputs that changed."""
-        self.pending |= self._level & ~self.in_service
+        """Drive the outputs that changed."""
         for context, output in enumerate(self._outputs):
             level = self._best(context, self.threshold[context]) != 0
             if level != self._driven[context]:
@@ -98,7 +103,7 @@ class Plic:
 
         The lowest number wins among equals.
         """
-        waiting = self.pending & self.enabled[context]
+        waiting = self.pending & ~self.in_service & self.enabled[context]
         best, most = 0, floor
         while waiting:
             low = waiting & -waiting

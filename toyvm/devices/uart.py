@@ -241,6 +241,8 @@ class Uart16550:
     def _set_ier(self, value: int) -> None:
         # Enabling the transmit interrupt raises it at once, because the transmitter is empty; so
         # does a second enable after a disable, as drivers expect of QEMU and Bochs.
+        if value == self._ier:
+            return
         if (self._ier ^ value) & IER_THRI:
             self._thr_pending = bool(value & IER_THRI)
         self._ier = value
