@@ -19,21 +19,33 @@ Bytes and addresses are those of ``riscv64-unknown-elf-as -march=rv32ima_zicsr_z
 
 from __future__ import annotations
 
-from .api import assemble
+from .api import assemble, assemble_object, link
+from .archive import Archive, read_archive
 from .diagnostics import AssemblyError, Diagnostic, Place
 from .image import Image, Row, Segment, SymbolInfo
 from .limits import Limits
+from .objects import ObjectFile
+from .objread import ObjectError, read_object
+from .script import parse_script
 from .source import Source
 
 __all__ = [
+    "Archive",
     "AssemblyError",
     "Diagnostic",
     "Image",
     "Limits",
+    "ObjectError",
+    "ObjectFile",
     "Place",
     "Row",
     "Segment",
     "Source",
     "SymbolInfo",
     "assemble",
+    "assemble_object",
+    "link",
+    "parse_script",
+    "read_archive",
+    "read_object",
 ]

@@ -1,55 +1,67 @@
-"""The library face: ``assemble`` takes sources and gives an image or an AssemblyError."""
+"""The library face: sources, objects and archives in, an image or an object out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
+from .archive import MAGIC as ARCHIVE_MAGIC
+from .archive import THIN_MAGIC, Archive, read_archive
 from .diagnostics import Diagnostic, Problem, Reporter, Stop
 from .image import Image
 from .limits import DEFAULT_LIMITS, Limits
-from .link import make_image
-from .source import Files, Source
+from .link import Options, make_image
+from .lower import lower
+from .objects import ObjectFile
+from .objread import ObjectError, read_object
+from .resolve import Input, report_object
+from .script import parse_script
+from .script_nodes import Script, ScriptError
+from .source import Files, Source, decode
 from .unit import Unit
 
 TEXT_BASE = 0x8000_0000
+Given: TypeAlias = Path | str | Source | ObjectFile | Archive
+"""What can be linked: a path (of a source, an object or an archive), or one that is read."""
 
 
 def assemble(
-    sources: Sequence[Path | str | Source] | Path | str | Source,
+    sources: Sequence[Given] | Given,
     *,
     include_dirs: Sequence[Path | str] = (),
     defines: Mapping[str, int] | None = None,
     text_base: int = TEXT_BASE,
-    entry: str | int = "_start",
+    entry: str | int | None = None,
     section_addresses: Mapping[str, int] | None = None,
+    script: Script | Path | str | Source | None = None,
+    defsyms: Mapping[str, str | int] | None = None,
     jail: Path | str | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Image:
-    """Assemble the sources and link them into one program.
+    """Assemble the sources and link them, with objects and archives, into one program.
 
-    A source is a path or a ``Source`` with its text.  ``defines`` are symbols for every
-    source.  Code begins at ``text_base``; ``section_addresses`` places sections by name.
-    ``entry`` is a symbol (without ``_start`` the first address of the code) or an address.
+    A source is a path or a ``Source`` with its text; a path may also name an object or an
+    archive, known by its first bytes.  ``defines`` are symbols for every source.  Code begins
+    at ``text_base``; ``section_addresses`` places sections by name.  A linker ``script`` (its
+    path, its text in a ``Source``, or parsed) decides instead if it is given.  ``defsyms`` are
+    symbols for the linker: numbers or expressions.  ``entry`` is a symbol or an address; without
+    it the script's entry counts, then ``_start``, then the first address of the code.
     With a ``jail`` ``.include`` and ``.incbin`` read only files inside that directory.
 
-    Raises AssemblyError; never anything else because of what the sources say.
+    Raises AssemblyError; never anything else because of what the files say.
     """
-    if isinstance(sources, Path | str | Source):
-        sources = [sources]
     reporter = Reporter(limits.errors, limits.warnings)
     files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
-    units: list[Unit] = []
     try:
-        for source in sources:
-            found = _read(source, files, reporter)
-            if found is None:
-                continue
-            name, text = found
-            units.append(_assemble_unit(name, text, files, reporter, limits, defines or {}))
+        inputs = read_inputs(sources, files, reporter, limits, defines or {})
+        options = Options(
+            text_base, entry, section_addresses or {}, _script(script, files, reporter),
+            [(name, str(value)) for name, value in (defsyms or {}).items()],
+        )  # fmt: skip
         if reporter.errors:
             raise reporter.failure()
-        image = make_image(units, reporter, text_base, entry, section_addresses or {})
+        image = make_image(inputs, reporter, options)
     except Stop:
         raise reporter.failure() from None
     if reporter.errors:
@@ -57,15 +69,122 @@ def assemble(
     return image
 
 
-def _read(source: Path | str | Source, files: Files, reporter: Reporter) -> tuple[str, str] | None:
-    if isinstance(source, Source):
-        return source.name, source.text
-    name = str(source)
+link = assemble
+"""Link objects and archives; sources among them are assembled first.  See ``assemble``."""
+
+
+def assemble_object(
+    source: Path | str | Source,
+    *,
+    include_dirs: Sequence[Path | str] = (),
+    defines: Mapping[str, int] | None = None,
+    jail: Path | str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> ObjectFile:
+    """Assemble one source into a relocatable object; ``to_elf()`` of it gives the file.
+
+    Raises AssemblyError, as ``assemble`` does.  Warnings stand in ``warnings`` of the object.
+    """
+    reporter = Reporter(limits.errors, limits.warnings)
+    files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
     try:
-        return name, files.read_text(Path(source))
+        inputs = read_inputs(source, files, reporter, limits, defines or {})
+        if reporter.errors:
+            raise reporter.failure()
+        (unit,) = inputs
+        if not isinstance(unit, Unit):
+            name = str(source)
+            reporter.add(Diagnostic("error", "this is no source but an object already", name, 0))
+            raise reporter.failure()
+        made = lower(unit)
+    except Stop:
+        raise reporter.failure() from None
+    if reporter.errors:
+        raise reporter.failure()
+    made.warnings = [d for d in reporter.diagnostics if d.severity != "error"]
+    return made
+
+
+def read_inputs(
+    given: Sequence[Given] | Given,
+    files: Files,
+    reporter: Reporter,
+    limits: Limits,
+    defines: Mapping[str, int],
+) -> list[Input]:
+    """Everything that is to be linked; mistakes go to the reporter."""
+    if isinstance(given, Path | str | Source | ObjectFile | Archive):
+        given = [given]
+    inputs: list[Input] = []
+    for item in given:
+        if isinstance(item, ObjectFile | Archive):
+            inputs.append(item)
+            continue
+        if isinstance(item, Source):
+            name, text = item.name, item.text
+        else:
+            name = str(item)
+            data = _read_binary(name, files, reporter)
+            if data is None:
+                continue
+            found = _binary(data, name, reporter)
+            if found is not None:
+                inputs.append(found)
+                continue
+            if _is_broken_binary(data):
+                continue
+            try:
+                text = files.read_text(Path(item))
+            except Problem as problem:
+                reporter.add(Diagnostic("error", problem.message, name, 0, hint=problem.hint))
+                continue
+        inputs.append(_assemble_unit(name, text, files, reporter, limits, defines))
+    return inputs
+
+
+def _read_binary(name: str, files: Files, reporter: Reporter) -> bytes | None:
+    """The file's bytes; read once more as text if it is a source."""
+    try:
+        head = files.read_bytes(Path(name), 0, 8)
+        if _is_broken_binary(head):
+            return files.read_bytes(Path(name))
     except Problem as problem:
         reporter.add(Diagnostic("error", problem.message, name, 0, hint=problem.hint))
         return None
+    return head
+
+
+def _is_broken_binary(data: bytes) -> bool:
+    """Whether the first bytes say that this is an object or an archive."""
+    return data[:4] == b"\x7fELF" or data[:8] in (ARCHIVE_MAGIC, THIN_MAGIC)
+
+
+def _binary(data: bytes, name: str, reporter: Reporter) -> ObjectFile | Archive | None:
+    """An object or an archive; None for a source, or if it is broken."""
+    try:
+        if data[:4] == b"\x7fELF":
+            return read_object(data, name)
+        if data[:8] in (ARCHIVE_MAGIC, THIN_MAGIC):
+            return read_archive(data, name)
+    except ObjectError as error:
+        report_object(reporter, name, error)
+    return None
+
+
+def _script(
+    given: Script | Path | str | Source | None, files: Files, reporter: Reporter
+) -> Script | None:
+    if given is None or isinstance(given, Script):
+        return given
+    try:
+        if isinstance(given, Source):
+            return parse_script(given.text, given.name)
+        return parse_script(decode(files.read_bytes(Path(given))), str(given))
+    except Problem as problem:
+        reporter.add(Diagnostic("error", problem.message, str(given), 0, hint=problem.hint))
+    except ScriptError as error:
+        reporter.add(error.diagnostic)
+    return None
 
 
 def _assemble_unit(

@@ -8,57 +8,34 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from .elfdefs import (
+    BINDINGS,
+    EHDR_SIZE,
+    EM_RISCV,
+    ET_EXEC,
+    PHDR_SIZE,
+    PT_LOAD,
+    SHDR_SIZE,
+    SHN_ABS,
+    SHT_RISCV_ATTRIBUTES,
+    SHT_STRTAB,
+    SHT_SYMTAB,
+    SYM_SIZE,
+    TYPES,
+)
+from .elfstrings import Strings, attributes
 from .layout import PAGE
 from .sections import SHF_ALLOC
-from .source import encode
 
 if TYPE_CHECKING:
     from .image import Image
-
-_ET_EXEC = 2
-_EM_RISCV = 243
-_PT_LOAD = 1
-_SHT_SYMTAB = 2
-_SHT_STRTAB = 3
-_SHT_RISCV_ATTRIBUTES = 0x7000_0003
-_SHN_ABS = 0xFFF1
-_EHDR_SIZE, _PHDR_SIZE, _SHDR_SIZE, _SYM_SIZE = 52, 32, 40, 16
-_BINDING = {"LOCAL": 0, "GLOBAL": 1, "WEAK": 2}
-_TYPE = {"NOTYPE": 0, "OBJECT": 1, "FUNC": 2, "SECTION": 3, "FILE": 4, "TLS": 6}
-
-ARCH = "rv32i2p1_m2p0_a2p1_zicsr2p0_zifencei2p0"
-"""The instruction set as the attributes section names it."""
-
-
-class Strings:
-    """A string table."""
-
-    def __init__(self) -> None:
-        self.data = bytearray(b"\0")
-        self._offsets: dict[str, int] = {"": 0}
-
-    def add(self, text: str) -> int:
-        """The offset of the text, added if it is new."""
-        offset = self._offsets.get(text)
-        if offset is None:
-            offset = self._offsets[text] = len(self.data)
-            self.data += encode(text) + b"\0"
-        return offset
-
-
-def attributes() -> bytes:
-    """The content of .riscv.attributes: stack alignment 16 and the instruction set."""
-    tags = b"\x04\x10" + b"\x05" + ARCH.encode() + b"\0"
-    sub = b"\x01" + struct.pack("<I", len(tags) + 5) + tags
-    vendor = b"riscv\0"
-    return b"A" + struct.pack("<I", len(sub) + len(vendor) + 4) + vendor + sub
 
 
 def executable(image: Image) -> bytes:
     """The whole file."""
     outputs = [o for o in image.outputs if o.size]
     segments = image.segments
-    out = bytearray(_EHDR_SIZE + _PHDR_SIZE * len(segments))
+    out = bytearray(EHDR_SIZE + PHDR_SIZE * len(segments))
     starts: list[int] = []
     for segment in segments:
         # The offset in the file and the address agree modulo the page size.
@@ -67,11 +44,11 @@ def executable(image: Image) -> bytes:
         starts.append(offset)
     for i, segment in enumerate(segments):
         struct.pack_into(
-            "<8I", out, _EHDR_SIZE + i * _PHDR_SIZE, _PT_LOAD, starts[i], segment.addr,
-            segment.addr, len(segment.data), segment.memsz, segment.flags, PAGE,
+            "<8I", out, EHDR_SIZE + i * PHDR_SIZE, PT_LOAD, starts[i], segment.addr,
+            segment.load, len(segment.data), segment.memsz, segment.flags, PAGE,
         )  # fmt: skip
     names = Strings()
-    headers = [bytes(_SHDR_SIZE)]
+    headers = [bytes(SHDR_SIZE)]
     index: dict[str, int] = {}
 
     def header(name: str, kind: int, flags: int, addr: int, at: int, size: int, *rest: int) -> None:
@@ -96,28 +73,28 @@ def executable(image: Image) -> bytes:
             0, 0, output.align, entsize if output.flags & 0x10 else 0,
         )  # fmt: skip
     content = attributes()
-    header(".riscv.attributes", _SHT_RISCV_ATTRIBUTES, 0, 0, len(out), len(content), 0, 0, 1, 0)
+    header(".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 0, len(out), len(content), 0, 0, 1, 0)
     out += content
     strings = Strings()
     symbols, first_global = _symbols(image, index, strings)
     out += bytes(-len(out) % 4)
     header(
-        ".symtab", _SHT_SYMTAB, 0, 0, len(out), len(symbols), len(headers) + 1, first_global, 4,
-        _SYM_SIZE,
+        ".symtab", SHT_SYMTAB, 0, 0, len(out), len(symbols), len(headers) + 1, first_global, 4,
+        SYM_SIZE,
     )  # fmt: skip
     out += symbols
-    header(".strtab", _SHT_STRTAB, 0, 0, len(out), len(strings.data), 0, 0, 1, 0)
+    header(".strtab", SHT_STRTAB, 0, 0, len(out), len(strings.data), 0, 0, 1, 0)
     out += strings.data
     names.add(".shstrtab")
-    header(".shstrtab", _SHT_STRTAB, 0, 0, len(out), len(names.data), 0, 0, 1, 0)
+    header(".shstrtab", SHT_STRTAB, 0, 0, len(out), len(names.data), 0, 0, 1, 0)
     out += names.data
     out += bytes(-len(out) % 4)
     table = len(out)
     out += b"".join(headers)
     ident = b"\x7fELF" + bytes([1, 1, 1]) + bytes(9)
     struct.pack_into(
-        "<16s2H5I6H", out, 0, ident, _ET_EXEC, _EM_RISCV, 1, image.entry, _EHDR_SIZE if segments
-        else 0, table, 0, _EHDR_SIZE, _PHDR_SIZE, len(segments), _SHDR_SIZE, len(headers),
+        "<16s2H5I6H", out, 0, ident, ET_EXEC, EM_RISCV, 1, image.entry, EHDR_SIZE if segments
+        else 0, table, 0, EHDR_SIZE, PHDR_SIZE, len(segments), SHDR_SIZE, len(headers),
         len(headers) - 1,
     )  # fmt: skip
     return bytes(out)
@@ -125,16 +102,20 @@ def executable(image: Image) -> bytes:
 
 def _symbols(image: Image, index: dict[str, int], strings: Strings) -> tuple[bytes, int]:
     """The symbol table, local symbols first behind their files' names, and the first global."""
-    local = [bytes(_SYM_SIZE)]
+    local = [bytes(SYM_SIZE)]
     shared: list[bytes] = []
+    if image.origin is not None:
+        for mark, address, where in image.origin.mapping():
+            inside = index.get(where, SHN_ABS)
+            local.append(struct.pack("<3I2BH", strings.add(mark), address, 0, 0, 0, inside))
     unit = ""
     for s in image.symtab:
         if s.binding == "LOCAL" and s.unit != unit:
             unit = s.unit
             name = strings.add(unit.rsplit("/", 1)[-1])
-            local.append(struct.pack("<3I2BH", name, 0, 0, _TYPE["FILE"], 0, _SHN_ABS))
-        section = index.get(s.section, _SHN_ABS)
-        info = _BINDING[s.binding] << 4 | _TYPE[s.type]
+            local.append(struct.pack("<3I2BH", name, 0, 0, TYPES["FILE"], 0, SHN_ABS))
+        section = index.get(s.section, SHN_ABS)
+        info = BINDINGS[s.binding] << 4 | TYPES[s.type]
         entry = struct.pack("<3I2BH", strings.add(s.name), s.value, s.size, info, 0, section)
         (local if s.binding == "LOCAL" else shared).append(entry)
     return b"".join(local + shared), len(local)

@@ -19,13 +19,20 @@ PF_R = 4
 class Segment:
     """Memory that the program needs: ``data`` at ``addr``, zeros up to ``memsz`` bytes.
 
-    ``flags`` is a sum of PF_R (4), PF_W (2) and PF_X (1).
+    ``flags`` is a sum of PF_R (4), PF_W (2) and PF_X (1).  ``load_offset`` is the distance of the
+    load address, where a linker script asks for one (AT).
     """
 
     addr: int
     data: bytes
     memsz: int
     flags: int
+    load_offset: int = 0
+
+    @property
+    def load(self) -> int:
+        """The physical address in the ELF file, where a loader puts the content."""
+        return (self.addr + self.load_offset) & 0xFFFF_FFFF
 
     @property
     def bytes(self) -> bytes:
@@ -77,6 +84,9 @@ class Origin(Protocol):
     def sources(self) -> dict[str, str]:
         """The text of every file by name."""
 
+    def mapping(self) -> list[tuple[str, int, str]]:
+        """(name, address, output section) of the symbols that tell code from data."""
+
 
 @dataclass
 class Image:
@@ -124,15 +134,15 @@ class Image:
         stored = [s for s in self.segments if s.data]
         if not stored:
             return b""
-        low = min(s.addr for s in stored)
-        size = max(s.addr + len(s.data) for s in stored) - low
+        low = min(s.load for s in stored)
+        size = max(s.load + len(s.data) for s in stored) - low
         if size > 256 << 20:
             raise ValueError(
                 f"a flat binary would have {size} bytes, because sections are far apart; use ELF"
             )
         out = bytearray(size)
         for s in stored:
-            out[s.addr - low : s.addr - low + len(s.data)] = s.data
+            out[s.load - low : s.load - low + len(s.data)] = s.data
         return bytes(out)
 
     def symbol_at(self, addr: int) -> tuple[str, int] | None:

@@ -25,7 +25,11 @@ PAGE = 0x1000
 
 @dataclass(eq=False)
 class Output:
-    """One section of the program: input sections of one name, one after the other."""
+    """One section of the program: input sections of one name, one after the other.
+
+    Its content is loaded ``load_offset`` bytes away from ``address`` (a ROM image of data in
+    RAM); ``fill`` is the pattern between the parts, zeros if empty.
+    """
 
     name: str
     flags: int
@@ -33,6 +37,8 @@ class Output:
     parts: list[tuple[tuple[int, str], Section]] = field(default_factory=list)
     address: int = 0
     size: int = 0
+    load_offset: int = 0
+    fill: bytes = b""
 
     @property
     def align(self) -> int:
@@ -54,6 +60,8 @@ class Output:
         if self.nobits:
             return b""
         out = bytearray(self.size)
+        if self.fill:
+            out[:] = (self.fill * (self.size // len(self.fill) + 1))[: self.size]
         for section in self.sections:
             start = section.address - self.address
             out[start : start + len(section.data)] = section.data
@@ -79,7 +87,7 @@ _FAMILIES: dict[str, tuple[tuple[str, ...], ...]] = {
     ".data": ((".data", ".data.*"),),
     ".sdata": ((".srodata", ".srodata.*"), (".sdata", ".sdata.*")),
     ".sbss": ((".sbss", ".sbss.*"),),
-    ".bss": ((".bss", ".bss.*"),),
+    ".bss": ((".bss", ".bss.*"), ("COMMON",)),
 }
 _SORTED = frozenset([".text.sorted.*", ".init_array.*", ".fini_array.*"])
 

@@ -1,30 +1,30 @@
-"""Linking: units into one program with final addresses."""
+"""Linking: units, objects and archives into one program with final addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
 from . import sections
 from .diagnostics import Diagnostic, Problem, Reporter, did_you_mean
-from .frames import FILE, INCLUDE
-from .image import PF_R, PF_W, PF_X, Image, Row, Segment, SymbolInfo
+from .image import Image
 from .layout import Output, collect, place
+from .lift import ObjectUnit
+from .merge import merge_strings
 from .relocations import apply, high_part_of
 from .reporting import find_word
-from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, Fixup, Section
-from .source import encode
-from .unit import Unit
+from .resolve import Input, LinkUnit, Resolver
+from .results import Results
+from .script_nodes import Script
+from .scripted import Defsyms, ScriptLayout, ScriptSymbol
+from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_MERGE, Fixup
 from .values import (
     ABSOLUTE,
-    COMMON,
     EXPRESSION,
-    GLOBAL_BINDING,
     LABEL,
-    LOCAL_BINDING,
     UNDEFINED,
-    WEAK_BINDING,
     Bound,
     Rel,
     Symbol,
@@ -34,107 +34,98 @@ from .values import (
     symbol_address,
 )
 
-_BINDINGS = {LOCAL_BINDING: "LOCAL", GLOBAL_BINDING: "GLOBAL", WEAK_BINDING: "WEAK"}
 _MEMORY_TOP = 1 << 32
-_WORD = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where things go: see ``assembler.link``."""
+
+    text_base: int
+    entry: str | int | None = None
+    section_addresses: Mapping[str, int] = field(default_factory=dict)
+    script: Script | None = None
+    defsyms: Sequence[tuple[str, str]] = ()
 
 
 class Linker:
-    """Links the units of one program."""
+    """Links the inputs of one program."""
 
-    def __init__(self, units: Sequence[Unit], reporter: Reporter) -> None:
-        self.units = units
+    def __init__(self, inputs: Sequence[Input], reporter: Reporter, options: Options) -> None:
+        self.inputs = inputs
         self.reporter = reporter
-        self.globals: dict[str, tuple[Symbol, Unit]] = {}
-        self.owner: dict[int, Unit] = {}
-        self.provided: dict[str, Symbol] = {}
+        self.options = options
+        self.symbols = Resolver(reporter)
         self.outputs: list[Output] = []
+        self.script_symbols: list[ScriptSymbol] = []
         self.reported: set[str] = set()
 
-    def link(
-        self, text_base: int, entry: str | int, fixed: Mapping[str, int]
-    ) -> tuple[int, dict[str, int]]:
-        """Place and patch everything; returns the entry address and the linker's symbols."""
-        self.collect_globals()
-        self.allocate_common()
-        self.connect()
+    @property
+    def units(self) -> list[LinkUnit]:
+        """All units and objects of the program, archive members included."""
+        return self.symbols.units
+
+    def link(self) -> int:
+        """Place and patch everything; returns the entry address."""
+        options, table = self.options, self.symbols
+        entry = options.entry
+        if entry is None:
+            entry = (options.script.entry if options.script else "") or "_start"
+        wanted = [entry] if isinstance(entry, str) else []
+        if options.script is not None:
+            wanted += options.script.externs
+        table.add_all(self.inputs, wanted)
+        table.allocate_common()
+        layout = self.layout()
+        defsyms = Defsyms(options.defsyms, self.reporter)
+        assigned = [*(layout.assigned if layout else ()), *defsyms.names]
+        table.define(assigned)
+        table.connect(layout.provided if layout else PROVIDED)
+        if any(s.flags & SHF_MERGE for u in self.units for s in u.sections.values()):
+            merge_strings(self.units)
         everything = [s for unit in self.units for s in unit.sections.values()]
-        self.outputs = collect(everything)
-        addresses = place(self.outputs, text_base, fixed)
-        for name, symbol in self.provided.items():
-            symbol.value = addresses[name]
+        if layout is not None:
+            self.outputs = layout.place()
+            self.script_symbols = layout.symbols
+        else:
+            self.outputs = collect(everything)
+            addresses = place(self.outputs, options.text_base, options.section_addresses)
+            for name, symbol in table.provided.items():
+                symbol.value = addresses.get(name, 0)
+        defsyms.evaluate(self.lookup, self.set_value)
         self.check_memory()
         for unit in self.units:
             self.patch(unit)
-        return self.find_entry(entry, text_base), addresses
+        return self.find_entry(entry, options.text_base)
 
-    # -- symbols -----------------------------------------------------------------------------
-
-    def collect_globals(self) -> None:
-        """The table of shared symbols; two strong definitions are an error."""
-        for unit in self.units:
-            for name, symbol in unit.symbols.items():
-                if symbol.state == UNDEFINED or symbol.binding == LOCAL_BINDING:
-                    continue
-                known = self.globals.get(name)
-                if known is None:
-                    self.globals[name] = symbol, unit
-                    continue
-                first, first_unit = known
-                if first.state == COMMON and symbol.state == COMMON:
-                    first.value = max(first.value, symbol.value)
-                    first.align = max(first.align, symbol.align)
-                elif first.state == COMMON or first.binding == WEAK_BINDING:
-                    if symbol.binding != WEAK_BINDING or first.state == COMMON:
-                        self.globals[name] = symbol, unit
-                elif symbol.state != COMMON and symbol.binding != WEAK_BINDING:
-                    self.duplicate(name, unit, symbol, first_unit, first)
-
-    def duplicate(self, name: str, unit: Unit, symbol: Symbol, other: Unit, first: Symbol) -> None:
-        """Two sources define the same global symbol."""
-        where = other.positions.locate(first.defined_at)
-        place = unit.positions.locate(symbol.defined_at)
-        marked = unit.mark(place, name)
-        item = Diagnostic(
-            "error", f"`{name}` is defined twice", marked.file, marked.line, marked.column,
-            marked.end_column, marked.source,
-            related=((f"`{name}` is first defined here", other.mark(where, name)),),
-            hint="leave `.globl` away in one of the sources, or rename one of them",
+    def layout(self) -> ScriptLayout | None:
+        """The layout that a linker script asks for, None for the usual one."""
+        options = self.options
+        if options.script is None:
+            return None
+        return ScriptLayout(
+            options.script, self.units, self.reporter, options.section_addresses, self.lookup,
+            self.set_value,
         )  # fmt: skip
-        self.reporter.add(item)
 
-    def allocate_common(self) -> None:
-        """Room for .comm symbols, behind all .bss sections."""
-        unit = None
-        section = None
-        common = [name for name, (symbol, _) in self.globals.items() if symbol.state == COMMON]
-        for name in sorted(common, key=_bucket):
-            symbol, owner = self.globals[name]
-            if section is None or unit is None:
-                unit = self.units[-1]
-                section = Section(
-                    ".bss", SHF_ALLOC | SHF_WRITE, sections.SHT_NOBITS, len(unit.sections)
-                )
-                unit.sections["COMMON"] = section
-            section.align = max(section.align, symbol.align)
-            section.pad_to(symbol.align, None)
-            symbol.state, symbol.section = LABEL, section
-            section.reserved, symbol.value = section.reserved + symbol.value, section.reserved
-            self.globals[name] = symbol, owner
+    def lookup(self, name: str) -> int | None:
+        """The address of a shared symbol; None if nobody defines it."""
+        found = self.symbols.provided.get(name)
+        if found is None:
+            known = self.symbols.globals.get(name)
+            if known is None:
+                return None
+            found = known[0]
+        try:
+            return symbol_address(found)
+        except (Unresolved, Problem):
+            return None
 
-    def connect(self) -> None:
-        """Lead every undefined, weak or common symbol to its definition."""
-        for unit in self.units:
-            for name, symbol in list(unit.symbols.items()):
-                found = self.globals.get(name)
-                if found is not None and found[0] is not symbol:
-                    if symbol.state in (UNDEFINED, COMMON) or symbol.binding == WEAK_BINDING:
-                        symbol.target = found[0]
-                if symbol.state == UNDEFINED and symbol.target is None and name in PROVIDED:
-                    known = self.provided.get(name)
-                    if known is None:
-                        known = self.provided[name] = Symbol(name, ABSOLUTE, binding=GLOBAL_BINDING)
-                    symbol.target = known
+    def set_value(self, name: str, value: int) -> None:
+        """A symbol that a script or --defsym defines has this value."""
+        symbol = self.symbols.provided.get(name)
+        if symbol is not None:
+            symbol.value = value & 0xFFFF_FFFF
 
     # -- addresses ---------------------------------------------------------------------------
 
@@ -167,9 +158,9 @@ class Linker:
         """The entry address: a symbol, a number, or the beginning of the code."""
         if isinstance(entry, int):
             return entry
-        found = self.globals.get(entry)
-        if found is not None:
-            return symbol_address(found[0]) & 0xFFFF_FFFF
+        address = self.lookup(entry)
+        if address is not None:
+            return address & 0xFFFF_FFFF
         for unit in self.units:
             symbol = unit.symbols.get(entry)
             if symbol is not None and symbol.state in (LABEL, ABSOLUTE, EXPRESSION):
@@ -179,14 +170,12 @@ class Linker:
             self.plain_error(
                 f"the entry symbol `{entry}` is not defined", did_you_mean(entry, known)
             )
-        for output in self.outputs:
-            if output.flags & SHF_EXECINSTR and output.size:
-                return output.address
-        return text_base
+        code = [o.address for o in self.outputs if o.flags & SHF_EXECINSTR and o.size]
+        return min(code) if self.options.script and code else next(iter(code), text_base)
 
     # -- patching ----------------------------------------------------------------------------
 
-    def patch(self, unit: Unit) -> None:
+    def patch(self, unit: LinkUnit) -> None:
         """Apply all fixups of a unit."""
         highs: dict[tuple[int, int], Fixup] = {}
         for section in unit.sections.values():
@@ -217,7 +206,7 @@ class Linker:
         section, high = found
         return resolve(high.value) - (section.address + high.offset)
 
-    def unresolved(self, unit: Unit, missing: Unresolved, place: int) -> None:
+    def unresolved(self, unit: LinkUnit, missing: Unresolved, place: int) -> None:
         """A symbol without a definition: once for each name."""
         name = missing.symbol.name
         if name in self.reported:
@@ -231,17 +220,30 @@ class Linker:
         else:
             known = {n for u in self.units for n, s in u.symbols.items() if s.state != UNDEFINED}
             message = f"`{name}` is not defined"
-            hint = did_you_mean(name, known)
+            hint = did_you_mean(name, known) or self.advice(name)
             elsewhere = [u for u in self.units if u is not unit and u.is_defined(name)]
             if elsewhere:
                 hint = f"`{elsewhere[0].name}` defines it: add `.globl {name}` there"
+                if isinstance(elsewhere[0], ObjectUnit):
+                    hint = f"`{elsewhere[0].name}` defines it for itself only: it is static there"
         item = Diagnostic(
             "error", message, where.file, where.line, start + 1 if end else 0,
             end + 1 if end else 0, source, hint=hint, chain=unit.positions.chain(place),
         )  # fmt: skip
         self.reporter.add(item)
 
-    def report(self, unit: Unit, problem: Problem, fixup: Fixup) -> None:
+    def advice(self, name: str) -> str:
+        """What to link for a name that the compiler's own library has."""
+        if name in _LIBGCC or name.startswith(("__atomic_", "__sync_")):
+            return (
+                "gcc's library has it: add the file that `riscv64-unknown-elf-gcc "
+                "-march=rv32ima -mabi=ilp32 -print-libgcc-file-name` names"
+            )
+        if name in ("memcpy", "memset", "memmove", "memcmp"):
+            return "gcc calls it by itself: write it, or link a library that has it"
+        return ""
+
+    def report(self, unit: LinkUnit, problem: Problem, fixup: Fixup) -> None:
         """A value that does not fit its place: mark the last operand."""
         unit.place = fixup.place
         name = _name_in(fixup.value)
@@ -254,74 +256,6 @@ class Linker:
                 )  # fmt: skip
                 return
         unit.report(problem)
-
-    # -- results -----------------------------------------------------------------------------
-
-    def segments(self) -> list[Segment]:
-        """Runs of sections with the same permissions."""
-        out: list[Segment] = []
-        group: list[Output] = []
-
-        def flush() -> None:
-            if not group:
-                return
-            low = group[0].address
-            stored = [o for o in group if not o.nobits]
-            size = stored[-1].address + stored[-1].size - low if stored else 0
-            data = bytearray(size)
-            for o in stored:
-                data[o.address - low : o.address - low + o.size] = o.content()
-            memsz = group[-1].address + group[-1].size - low
-            out.append(Segment(low, bytes(data), memsz, _permissions(group[0])))
-            group.clear()
-
-        ordered = sorted(
-            (o for o in self.outputs if o.flags & SHF_ALLOC and o.size), key=lambda o: o.address
-        )
-        for o in ordered:
-            if group and not _joins(group[-1], o, group[0]):
-                flush()
-            group.append(o)
-        flush()
-        return out
-
-    def symbol_table(self) -> list[SymbolInfo]:
-        """All symbols, local ones first as ELF wants it; assembler-local names left away."""
-        names = {id(s): o.name for o in self.outputs for s in o.sections}
-        local: list[SymbolInfo] = []
-        shared: list[SymbolInfo] = []
-        done: set[int] = set()
-        for unit in self.units:
-            for name, symbol in unit.symbols.items():
-                if symbol.state == UNDEFINED or symbol.target is not None or id(symbol) in done:
-                    continue
-                if name.startswith(".L") and symbol.binding == LOCAL_BINDING:
-                    continue
-                done.add(id(symbol))
-                section, value = self.location(symbol)
-                try:
-                    size = resolve(symbol.size) & 0xFFFF_FFFF
-                except (Unresolved, Problem):
-                    size = 0
-                info = SymbolInfo(
-                    name, value & 0xFFFF_FFFF, size, symbol.type or "NOTYPE",
-                    _BINDINGS[symbol.binding], names.get(id(section), ""), unit.name,
-                )  # fmt: skip
-                (local if symbol.binding == LOCAL_BINDING else shared).append(info)
-        for name, symbol in self.provided.items():
-            shared.append(SymbolInfo(name, symbol.value, 0, "NOTYPE", "GLOBAL", "", ""))
-        return local + shared
-
-    def location(self, symbol: Symbol) -> tuple[Section | None, int]:
-        """The section and final value of a symbol; reports what cannot be worked out."""
-        section = symbol.section if symbol.state == LABEL else None
-        if symbol.state == EXPRESSION and isinstance(symbol.bound, Rel):
-            base = symbol.bound.base
-            section = base if isinstance(base, Section) else base.section
-        try:
-            return section, symbol_address(symbol)
-        except (Unresolved, Problem):
-            return None, 0
 
     def check_definitions(self) -> None:
         """Report symbols whose defining expressions have no value."""
@@ -337,48 +271,6 @@ class Linker:
                     unit.place = symbol.defined_at
                     unit.report(problem)
 
-    # -- where bytes come from ---------------------------------------------------------------
-
-    def pieces(self) -> Iterator[tuple[Unit, Section, int, int, int]]:
-        """(unit, section, offset, end, packed position) of all content that is not empty."""
-        for unit in self.units:
-            for section in unit.sections.values():
-                offsets = section.row_offsets
-                ends = [*offsets[1:], len(section.data)]
-                for offset, end, place_ in zip(offsets, ends, section.row_places, strict=False):
-                    if end > offset:
-                        yield unit, section, offset, end, place_
-
-    def lines(self) -> list[tuple[int, str, int]]:
-        """(address, file, line) where the line changes, for all loaded content."""
-        out: list[tuple[int, str, int]] = []
-        for unit, section, offset, _, place_ in self.pieces():
-            if section.flags & SHF_ALLOC:
-                file, line = unit.positions.outermost(place_)
-                out.append((section.address + offset, file, line))
-        out.sort(key=lambda row: row[0])
-        kept: list[tuple[int, str, int]] = []
-        for row in out:
-            if not kept or kept[-1][1:] != row[1:]:
-                kept.append(row)
-        return kept
-
-    def rows(self) -> list[Row]:
-        """All content with the line that it comes from."""
-        out: list[Row] = []
-        for unit, section, offset, end, place_ in self.pieces():
-            positions = unit.positions
-            file, line = positions.outermost(place_)
-            depth = positions.frame(place_).depth
-            text = positions.text(place_)
-            out.append(Row(section.address + offset, end - offset, file, line, text, depth))
-        return out
-
-    def sources(self) -> dict[str, str]:
-        """The text of every source and included file by name."""
-        frames = [f for unit in self.units for f in unit.positions.frames]
-        return {f.file: "\n".join(f.shown) for f in frames if f.kind in (FILE, INCLUDE)}
-
 
 PROVIDED = frozenset(
     ["__etext", "_etext", "etext", "_edata", "edata", "__bss_start", "__BSS_END__", "_end", "end",
@@ -387,33 +279,11 @@ PROVIDED = frozenset(
 """Symbols that GNU ld's default script defines; here as well when they are used."""
 
 
-def _bucket(name: str) -> int:
-    """The place of a name in GNU ld's symbol table, which is the order of common storage."""
-    value = 0
-    for byte in encode(name):
-        value = value + byte + (byte << 17) & _WORD
-        value ^= value >> 2
-    size = len(encode(name))
-    value = value + size + (size << 17) & _WORD
-    return (value ^ value >> 2) % 4051
-
-
-def _permissions(output: Output) -> int:
-    flags = PF_R
-    if output.flags & SHF_WRITE:
-        flags |= PF_W
-    if output.flags & SHF_EXECINSTR:
-        flags |= PF_X
-    return flags
-
-
-def _joins(last: Output, following: Output, first: Output) -> bool:
-    """Whether a section continues a segment: same access, close by, bytes before zeros."""
-    if bool(first.flags & SHF_WRITE) != bool(following.flags & SHF_WRITE):
-        return False
-    if last.nobits and not following.nobits:
-        return False
-    return following.address - (last.address + last.size) < 0x1000
+_LIBGCC = frozenset(
+    ["__divdi3", "__udivdi3", "__moddi3", "__umoddi3", "__muldi3", "__ashldi3", "__ashrdi3",
+     "__lshrdi3", "__clzsi2", "__ctzsi2", "__popcountsi2", "__bswapsi2", "__mulsi3", "__divsi3",
+     "__adddf3", "__subdf3", "__muldf3", "__divdf3", "__addsf3", "__mulsf3", "__divsf3"]
+)  # fmt: skip
 
 
 def _name_in(value: Bound) -> str:
@@ -425,23 +295,16 @@ def _name_in(value: Bound) -> str:
     return ""
 
 
-def make_image(
-    units: Sequence[Unit],
-    reporter: Reporter,
-    text_base: int,
-    entry: str | int,
-    fixed: Mapping[str, int],
-) -> Image:
-    """Link the units; the reporter has the mistakes."""
-    linker = Linker(units, reporter)
-    entry_address, _ = linker.link(text_base, entry, fixed)
+def make_image(inputs: Sequence[Input], reporter: Reporter, options: Options) -> Image:
+    """Link the inputs; the reporter has the mistakes."""
+    linker = Linker(inputs, reporter, options)
+    entry = linker.link()
     linker.check_definitions()
-    symtab = linker.symbol_table()
+    results = Results(linker.units, linker.outputs, linker.symbols.provided, linker.script_symbols)
+    symtab = results.symbol_table()
     symbols: dict[str, int] = {}
     for info in symtab:
         if info.binding != "LOCAL" or info.name not in symbols:
             symbols[info.name] = info.value
     warnings = [d for d in reporter.diagnostics if d.severity != "error"]
-    return Image(
-        entry_address, linker.segments(), symbols, symtab, warnings, linker.outputs, linker
-    )
+    return Image(entry, results.segments(), symbols, symtab, warnings, linker.outputs, results)

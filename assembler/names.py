@@ -9,7 +9,7 @@ from .limits import Limits
 from .operands import LIKE_REGISTER, not_a_register
 from .reporting import Reporting
 from .sections import Section
-from .values import ABSOLUTE, LABEL, UNDEFINED, Bound, Rel, Scope, Symbol, bind
+from .values import ABSOLUTE, LABEL, UNDEFINED, Bound, Rel, Scope, Symbol, bind, bind_stored
 
 
 class Names(Reporting, Scope):
@@ -24,6 +24,7 @@ class Names(Reporting, Scope):
         self.absolute: Section | None = None
         self.numeric: dict[int, Symbol] = {}
         self.numeric_ahead: dict[int, Symbol] = {}
+        self.numeric_count: dict[int, int] = {}
 
     def define_label(self, name: str) -> bool:
         """Define a label (or a numeric one) at the current place; False if that is an error."""
@@ -36,6 +37,8 @@ class Names(Reporting, Scope):
                 self.report(problem)
                 return False
             symbol = self.numeric_ahead.pop(number, None) or Symbol(name)
+            instance = self.numeric_count[number] = self.numeric_count.get(number, 0) + 1
+            symbol.elf_name = f".L{number}\x02{instance}"
             self.numeric[number] = symbol
         else:
             known = self.symbols.get(name)
@@ -121,6 +124,15 @@ class Names(Reporting, Scope):
         """The meaning of an operand here."""
         try:
             return bind(tree, self)
+        except Problem as problem:
+            if problem.operand == -1:
+                problem.operand = index
+            raise
+
+    def stored_value(self, tree: Expr, index: int) -> Bound:
+        """The meaning of a value that goes into memory as it is."""
+        try:
+            return bind_stored(tree, self)
         except Problem as problem:
             if problem.operand == -1:
                 problem.operand = index

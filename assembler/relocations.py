@@ -10,6 +10,7 @@ from toyvm.isa.table import BY_OP
 
 from . import sections
 from .diagnostics import Problem
+from .elfdefs import R_32_PCREL, R_ADD8, R_SET6, R_SET_ULEB128, R_SUB6, R_SUB8, R_SUB_ULEB128
 from .encode import inserter
 from .sections import DATA_SIZES, Fixup, Section
 from .values import LABEL, Rel, Symbol
@@ -74,6 +75,8 @@ def apply(section: Section, fixup: Fixup, value: int, pcrel_low: Callable[[], in
         _or(data, at, _I(pcrel_low()))
     elif kind == sections.PCREL_LO12_S:
         _or(data, at, _S(pcrel_low()))
+    elif kind > sections.RAW:
+        _apply_raw(data, at, kind - sections.RAW, value, pc)
     else:
         size = DATA_SIZES[kind]
         mask = (1 << 8 * size) - 1
@@ -83,6 +86,63 @@ def apply(section: Section, fixup: Fixup, value: int, pcrel_low: Callable[[], in
                 expected=f"at most {mask:#x}",
             )
         data[at : at + size] = (value & mask).to_bytes(size, "little")
+
+
+# Bytes that ADD, SUB and SET relocations change.
+_WIDTHS = {
+    1: 4, 2: 8, 33: 1, 34: 2, 35: 4, 36: 8, 37: 1, 38: 2, 39: 4, 40: 8, 54: 1, 55: 2, 56: 4, 57: 4,
+}  # fmt: skip
+
+
+def _apply_raw(data: bytearray, at: int, kind: int, value: int, pc: int) -> None:
+    """A relocation of an object's data; some change what stands there, and all results wrap."""
+    if kind in (R_SET_ULEB128, R_SUB_ULEB128):
+        _apply_uleb(data, at, kind, value)
+        return
+    if kind in (R_SET6, R_SUB6):
+        old = data[at]
+        low = value if kind == R_SET6 else old - value
+        data[at] = old & 0xC0 | low & 0x3F
+        return
+    size = _WIDTHS[kind]
+    mask = (1 << 8 * size) - 1
+    old = int.from_bytes(data[at : at + size], "little")
+    if kind >= R_SUB6 or kind < R_ADD8:
+        new = value - pc if kind == R_32_PCREL else value
+    else:
+        new = old + value if kind < R_SUB8 else old - value
+    data[at : at + size] = (new & mask).to_bytes(size, "little")
+
+
+def _apply_uleb(data: bytearray, at: int, kind: int, value: int) -> None:
+    """A number of variable length keeps the length that it has."""
+    end = at
+    old = shift = 0
+    while end < len(data) and data[end] & 0x80:
+        old |= (data[end] & 0x7F) << shift
+        shift, end = shift + 7, end + 1
+    if end >= len(data):
+        raise Problem("the number of variable length does not end inside its section")
+    old |= (data[end] & 0x7F) << shift
+    new = value & _ALL if kind == R_SET_ULEB128 else old - value & _ALL
+    for i in range(at, end + 1):
+        data[i] = new & 0x7F | (0x80 if i < end else 0)
+        new >>= 7
+
+
+def insert_high(data: bytearray, at: int, value: int) -> None:
+    """Put the upper part of a value into the lui or auipc at ``at``."""
+    _or(data, at, _upper_bits(value))
+
+
+def insert_low(data: bytearray, at: int, value: int, store: bool) -> None:
+    """Put the low part of a value into the load, addi or store at ``at``."""
+    _or(data, at, (_S if store else _I)(value))
+
+
+def insert_distance(data: bytearray, at: int, distance: int, branch: bool) -> None:
+    """Put a distance into the branch or jal at ``at``; what does not fit is cut off."""
+    _or(data, at, (_B if branch else _J)(distance))
 
 
 def _upper_bits(value: int) -> int:

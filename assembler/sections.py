@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .diagnostics import Problem
+from .elfstrings import ARCH
 
 if TYPE_CHECKING:
     from .values import Bound
@@ -92,6 +93,9 @@ DATA16 = 13
 DATA32 = 14
 DATA64 = 15
 
+# Relocations of objects that no source of ours leads to: RAW plus the number of the psABI.
+RAW = 0x100
+
 DATA_KINDS = {1: DATA8, 2: DATA16, 4: DATA32, 8: DATA64}
 DATA_SIZES = {kind: size for size, kind in DATA_KINDS.items()}
 
@@ -116,7 +120,8 @@ class Section:
 
     ``data`` is the content; a NOBITS section has none and only counts ``reserved`` bytes.
     ``row_offsets`` and ``row_places`` map content to source: where each statement's bytes begin,
-    in rising order, and its packed source position.
+    in rising order, and its packed source position; ``data_rows`` numbers those that are no
+    instructions, and ``marks`` has what else changes between code ("$x") and data ("$d").
     ``address`` is the final address of the first byte, set by the layout.
     ``parts`` are the subsections by number; one of them has its section as ``parent`` and
     begins ``shift`` bytes behind its start once the source is read (-1 before).
@@ -134,6 +139,8 @@ class Section:
     row_places: array[int] = field(default_factory=lambda: array("Q"))
     fixups: list[Fixup] = field(default_factory=list)
     address: int = 0
+    data_rows: array[int] = field(default_factory=lambda: array("Q"))
+    marks: list[tuple[int, str]] = field(default_factory=list)
     parent: Section | None = None
     parts: dict[int, Section] = field(default_factory=dict)
     shift: int = -1
@@ -159,11 +166,44 @@ class Section:
         """Bytes of memory that it takes."""
         return self.reserved if self.type == SHT_NOBITS else len(self.data)
 
-    def note(self, place: int) -> None:
-        """The next bytes come from this packed source position."""
-        if not self.row_places or self.row_places[-1] != place:
-            self.row_offsets.append(len(self.data))
-            self.row_places.append(place)
+    def note(self, place: int, code: bool = False) -> None:
+        """The next bytes come from this packed source position; ``code`` are instructions."""
+        rows = len(self.row_places)
+        if rows and self.row_places[-1] == place:
+            was_data = bool(self.data_rows) and self.data_rows[-1] == rows - 1
+            if was_data != code:
+                return
+        if not code:
+            self.data_rows.append(rows)
+        self.row_offsets.append(len(self.data))
+        self.row_places.append(place)
+
+    def mapping(self) -> list[tuple[int, str]]:
+        """(offset, "$x" or "$d") where code and data change places; none in other sections.
+
+        The name of the first "$x" carries the instruction set, as GNU as writes it.
+        """
+        if not self.code or self.nobits:
+            return []
+        data = frozenset(self.data_rows)
+        found = [
+            (offset, 0, "$d" if row in data else "$x")
+            for row, offset in enumerate(self.row_offsets)
+        ]
+        if self.marks:
+            found += [(offset, -1, name) for offset, name in self.marks if offset < self.size]
+            found.sort()
+        out: list[tuple[int, str]] = []
+        for offset, _, name in found:
+            if out and out[-1][0] == offset:
+                out.pop()
+            if not out or out[-1][1] != name:
+                out.append((offset, name))
+        for number, (offset, name) in enumerate(out):
+            if name == "$x":
+                out[number] = offset, f"$x{ARCH}"
+                break
+        return out
 
     def pad_to(self, alignment: int, fill: bytes | None) -> None:
         """Append bytes up to a multiple of ``alignment``, as GNU as pads.
@@ -178,8 +218,13 @@ class Section:
         if self.nobits:
             self.reserved += count
         elif fill:
+            if self.code:
+                self.marks.append((len(self.data), "$d"))
             self.data += fill * (count // len(fill))
         elif self.code and fill is None:
+            if count & 1:
+                self.marks.append((len(self.data), "$d"))
+            self.marks.append((len(self.data) + (count & 1), "$x"))
             self.data += code_padding(count)
         else:
             self.data += bytes(count)

@@ -71,6 +71,9 @@ def _append(root: Section, part: Section) -> None:
     part.shift = shift = root.size
     root.reserved += part.reserved
     root.data += part.data
+    rows = len(root.row_offsets)
+    root.data_rows.extend(row + rows for row in part.data_rows)
+    root.marks += [(offset + shift, name) for offset, name in part.marks]
     root.row_offsets.extend(offset + shift for offset in part.row_offsets)
     root.row_places.extend(part.row_places)
     for fixup in part.fixups:

@@ -258,7 +258,7 @@ class Unit(Reader):
         except Problem as problem:
             self.instruction_problem(problem, operands.text)
             code = bytes(4)
-        self.emit(code)
+        self.emit(code, instruction=True)
 
     def instruction_problem(self, problem: Problem, text: str | None) -> None:
         """Report a mistake in an instruction; find the operand if only the span is known."""
@@ -272,7 +272,7 @@ class Unit(Reader):
                     break
         self.report(problem)
 
-    def emit(self, code: bytes) -> None:
+    def emit(self, code: bytes, instruction: bool = False) -> None:
         """Append bytes to the current section and remember where they come from."""
         section = self.section
         self.stored += len(code)
@@ -291,7 +291,7 @@ class Unit(Reader):
                 operand=None,
                 hint="use .space here, or put this into .text or .data",
             )
-        section.note(self.place)
+        section.note(self.place, instruction)
         section.data += code
 
     def directive(self, op: str, args: Span) -> None:

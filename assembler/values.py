@@ -42,8 +42,9 @@ class Symbol:
     ``state`` says how it is defined: LABEL (``section`` and offset ``value``), ABSOLUTE
     (``value``), EXPRESSION (``bound``) or COMMON (``value`` bytes, ``align``).  ``variable``
     marks one that ``.set`` may define again.  ``target`` leads to the definition in another
-    unit after linking.  ``visibility`` is that of ELF: 0 default, 1 internal, 2 hidden,
-    3 protected.  Places are packed source positions, -1 for none.
+    unit after linking.  ``elf_name`` is the name in an object file if it is another one.
+    ``visibility`` is that of ELF: 0 default, 1 internal, 2 hidden, 3 protected.
+    Places are packed source positions, -1 for none.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Symbol:
     defined_at: int = -1
     used_at: int = -1
     target: Symbol | None = None
+    elf_name: str = ""
     reference: Rel | None = field(default=None, repr=False)
     resolving: bool = field(default=False, repr=False)
 
@@ -126,6 +128,44 @@ def bind(tree: Expr, scope: Scope) -> Bound:
         f"`%{tree.op}` cannot be used here",
         hint="relocation operators belong into lui, auipc, addi, loads and stores",
     )
+
+
+def bind_stored(tree: Expr, scope: Scope) -> Bound:
+    """Like ``bind``, for a value that is stored: a distance inside code stays a difference.
+
+    GNU as leaves such distances to the linker, because linkers may shorten code.
+    """
+    value = bind(tree, scope)
+    if not isinstance(value, int) or not isinstance(tree, Binary):
+        return value
+    plus: list[Rel] = []
+    minus: list[Rel] = []
+    if not _collect(tree, scope, plus, minus) or len(plus) != 1 or len(minus) != 1:
+        return value
+    first, second = plus[0], minus[0]
+    base = anchored(second).base
+    if not isinstance(base, Section) or not base.code:
+        return value
+    here, there = anchored(first), anchored(second)
+    rest = value - (here.addend - there.addend)
+    return Tree("-", Rel(first.base, first.addend + rest), second, 3)
+
+
+def _collect(tree: Expr, scope: Scope, plus: list[Rel], minus: list[Rel]) -> bool:
+    """The addresses that a sum adds and takes away; False if it is no plain sum."""
+    if isinstance(tree, Binary):
+        if tree.op not in ("+", "-"):
+            return isinstance(bind(tree, scope), int)
+        left = _collect(tree.a, scope, plus, minus)
+        if tree.op == "+":
+            return left and _collect(tree.b, scope, plus, minus)
+        return left and _collect(tree.b, scope, minus, plus)
+    if isinstance(tree, Unary):
+        return isinstance(bind(tree, scope), int)
+    value = bind(tree, scope)
+    if isinstance(value, Rel):
+        plus.append(value)
+    return isinstance(value, int | Rel)
 
 
 def symbol_value(symbol: Symbol) -> Bound:

@@ -55,7 +55,7 @@ def _value(unit: Unit, span: Span, index: int):
                 f"`%{value.op}` gives a part of an instruction, not a value to store",
                 operand=index,
             )
-        return unit.bound(value, index)
+        return unit.stored_value(value, index)
     name = span.text.strip()
     raise Problem(
         f"`{name}` is a register, not a value" if kind == "r" else f"`{name}` is not a value",

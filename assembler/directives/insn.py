@@ -78,7 +78,7 @@ def insn(unit: Unit, args: Span) -> None:
             f"`{word}` is not a format of instructions", operand=None,
             expected=", ".join(FORMATS), hint=did_you_mean(word, FORMATS),
         )  # fmt: skip
-    unit.emit(struct.pack("<I", _number(unit, spans)))
+    unit.emit(struct.pack("<I", _number(unit, spans)), instruction=True)
 
 
 def _number(unit: Unit, spans: list[Span]) -> int:

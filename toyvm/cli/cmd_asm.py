@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,17 +15,44 @@ def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
     app.command(
         name="asm",
-        help="Assemble and link sources into an ELF file or a flat binary.",
-        epilog="Example: toyvm asm boot.s lib.s -o kernel.elf --listing -D DEBUG=1",
+        help="Assemble and link sources, objects (.o) and archives (.a) into an ELF file, an "
+        "object or a flat binary.",
+        epilog="Example: toyvm asm boot.s main.o lib.a -T kernel.ld -o kernel.elf",
     )(asm)
 
 
 def asm(
-    files: Annotated[list[Path], typer.Argument(help="Assembly sources, linked in this order.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Sources, objects and archives, linked in this order.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     format_: Annotated[
-        str, typer.Option("--format", help="elf (executable) or bin (flat binary).")
+        str,
+        typer.Option(
+            "--format", help="elf (executable), obj (relocatable object) or bin (flat binary)."
+        ),
     ] = "elf",
+    script: Annotated[Path | None, typer.Option("-T", "--script", help="A linker script.")] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", "-Ttext", help="Address of the code (.text).")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", "-Tdata", help="Address of the data (.data).")
+    ] = None,
+    bss: Annotated[
+        str | None, typer.Option("--bss", "-Tbss", help="Address of the zeros (.bss).")
+    ] = None,
+    section_start: Annotated[
+        list[str] | None,
+        typer.Option("--section-start", help="SECTION=ADDRESS. May be repeated."),
+    ] = None,
+    defsym: Annotated[
+        list[str] | None,
+        typer.Option("--defsym", help="SYMBOL=EXPRESSION for the linker. May be repeated."),
+    ] = None,
+    entry: Annotated[
+        str | None, typer.Option("-e", "--entry", help="Where execution begins; else _start.")
+    ] = None,
     listing: Annotated[
         bool, typer.Option("--listing", help="Print addresses, words and source on stdout.")
     ] = False,
@@ -38,27 +65,112 @@ def asm(
     error_format: Annotated[str, typer.Option(help="Errors as text or json.")] = "text",
 ) -> int:
     """Assemble; errors go to stderr and nothing is written then."""
-    from .images import assemble_files
     from .machines import choice
     from .output import write_file
 
-    choice(format_, ("elf", "bin"), "--format")
+    choice(format_, ("elf", "obj", "bin"), "--format")
     choice(error_format, ("text", "json"), "--error-format")
     for path in files:
-        if path.exists() and output.exists() and path.samefile(output):
+        if not path.is_file():
+            fail(f"no such file: {path}")
+        if output.exists() and path.samefile(output):
             fail(f"-o {output} is one of the sources; choose another file")
-    image, problems = assemble_files(files, include or (), defines(define or ()))
+    common: dict[str, Any] = {
+        "include_dirs": list(include or ()),
+        "defines": defines(define or ()),
+    }
+    if format_ == "obj":
+        for option, value in (
+            ("-T", script), ("--text", text), ("--data", data), ("--bss", bss), ("-e", entry),
+            ("--section-start", section_start), ("--defsym", defsym), ("--listing", listing),
+        ):  # fmt: skip
+            if value:
+                fail(f"{option} is about linking; an object is not linked yet")
+        return _object(files, output, common, error_format)
+    places = starts(section_start or ())
+    for name, address in ((".data", data), (".bss", bss)):
+        if address is not None:
+            places[name] = number(address, f"-T{name[1:]}")
+    common["section_addresses"] = places
+    common["defsyms"] = defsyms(defsym or ())
+    common["script"] = script
+    if text is not None:
+        common["text_base"] = number(text, "-Ttext")
+        if script is not None:
+            places[".text"] = common["text_base"]
+    if entry is not None:
+        common["entry"] = int(entry, 0) if entry[:1].isdigit() else entry
+    image, problems = _attempt("assemble", list(files), common)
     show(problems, error_format)
     if image is None:
         return USAGE
     try:
-        data = image.to_elf() if format_ == "elf" else image.to_bin()
+        content = image.to_elf() if format_ == "elf" else image.to_bin()
     except ValueError as error:
         fail(str(error))
-    write_file(output, data)
+    write_file(output, content)
     if listing:
         sys.stdout.write(image.listing())
     return OK
+
+
+def _object(files: list[Path], output: Path, common: dict[str, Any], error_format: str) -> int:
+    """Assemble one source into an object."""
+    from .output import write_file
+
+    if len(files) != 1:
+        fail(f"--format obj takes one source, not {len(files)}; call it once for each")
+    made, problems = _attempt("assemble_object", files[0], common)
+    show(problems, error_format)
+    if made is None:
+        return USAGE
+    write_file(output, made.to_elf())
+    return OK
+
+
+def _attempt(name: str, what: Any, options: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """(result, diagnostics) of a function of the assembler; None for the result if it failed."""
+    import assembler
+
+    try:
+        made = getattr(assembler, name)(what, **options)
+    except assembler.AssemblyError as error:
+        return None, list(error.diagnostics)
+    return made, list(made.warnings)
+
+
+def number(text: str, what: str) -> int:
+    """An address of an option; a usage error if it is none."""
+    try:
+        # GNU ld reads these as hexadecimal with or without 0x; without it we insist on decimal.
+        value = int(text, 0)
+    except ValueError:
+        fail(f"{what} {text}: expected an address such as 0x80000000")
+    if not 0 <= value < 1 << 32:
+        fail(f"{what} {text}: expected an address below 2^32")
+    return value
+
+
+def starts(texts: list[str] | tuple[()]) -> dict[str, int]:
+    """The addresses of --section-start NAME=ADDRESS."""
+    found: dict[str, int] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            fail(f"--section-start {text}: expected SECTION=ADDRESS, such as .data=0x80100000")
+        found[name] = number(value, f"--section-start {name}")
+    return found
+
+
+def defsyms(texts: list[str] | tuple[()]) -> dict[str, str]:
+    """The symbols of --defsym NAME=EXPRESSION; the linker judges the expressions."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            fail(f"--defsym {text}: expected SYMBOL=EXPRESSION, such as STACK=_end+0x4000")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def defines(texts: list[str] | tuple[()]) -> dict[str, int]:
