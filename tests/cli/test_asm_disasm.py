@@ -78,7 +78,7 @@ def test_errors_as_json(cli, source, tmp_path):
         (["{hello}", "-o", "{hello}"], "is one of the sources"),
         (["{hello}", "-o", "nowhere/o.elf"], "no such folder: nowhere"),
         (["{hello}", "-o", "."], "is a directory"),
-        (["{hello}", "-o", "o.elf", "--format", "coff"], "expected elf, obj or bin"),
+        (["{hello}", "-o", "o.elf", "--format", "coff"], "expected elf or obj or bin"),
         (["{hello}", "-o", "o.elf", "-D", "9=1"], "expected SYM=VALUE"),
         (["{hello}", "-o", "o.elf", "-D", "A=b"], '"b" is no number'),
     ],
