@@ -232,7 +232,7 @@ def test_wrong_lessons(cli, tmp_path, monkeypatch, arguments, message):
 def test_bench_knows_what_it_measures(cli):
     result = cli("bench", "everything")
     assert result.code == 2
-    assert "expected cpu or overhead or exits or start" in result.err
+    assert "expected cpu or overhead or exits or scale or start" in result.err
 
 
 # -- two programs, one cable ------------------------------------------------------------------

@@ -84,6 +84,12 @@ def test_cpu_computes_what_python_computes(boot: Boot) -> None:
     assert boot("cpu", None) == (f"cpu: sieve of Eratosthenes\n{last}", 0)
 
 
+@pytest.mark.parametrize("name", ["syscalls", "faults", "switches"])
+def test_load_kernels_count_right(boot: Boot, name: str) -> None:
+    """The program itself checks: calls counted, fresh pages empty, stacks kept apart."""
+    assert boot(name, None) == (f"{name}: start\n{name}: done\n", 0)
+
+
 def lcg(steps: int) -> int:
     """The checksum of a round of the program `count`."""
     value = 0

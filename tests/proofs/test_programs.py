@@ -14,8 +14,9 @@ from toyvm.hypervisor import Vm
 from toyvm.isa.decode import decode
 from toyvm.isa.op import Op
 from toyvm.machine import Machine
-from toyvm.proofs import peers
+from toyvm.proofs import overhead, peers, scale
 from toyvm.proofs.cpu import CpuTable, geometric, measure
+from toyvm.proofs.overhead import LOADS
 from toyvm.proofs.peers import BARE, LINUX, PAGED, PROGRAMS, Peer
 
 FOLDER = Path(peers.__file__).parent / "programs" / "c"
@@ -181,3 +182,30 @@ def test_linux_mode_makes_no_privileged_access() -> None:
     assert machine.run(FOREVER).reason == "breakpoint"
     assert int(machine.x[10]) == 0
     assert int(machine.x[17]) == 93
+
+
+def test_loads_virtualised_against_bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table has every load on every rung, and exits that belong to what the load does."""
+    small = {"cpu": 1, "syscalls": 500, "faults": 256, "switches": 250}
+    monkeypatch.setattr(
+        overhead, "LOADS", {name: (symbol, small[name]) for name, (symbol, _) in LOADS.items()}
+    )
+    monkeypatch.setattr(overhead, "OPERATIONS", {**small, "switches": 500})
+    loads = {load.name: load for load in overhead.measure(rounds=1)}
+    assert set(loads) == set(small)
+    for load in loads.values():
+        assert set(load.facts()["rungs"]) == set(overhead.techniques())
+        assert load.ratio("u")["median"] > 0
+    # Calls go in and out, the last one only in, the start only out; a page fault is reflected.
+    assert loads["syscalls"].exits["u"]["ecall"] == 501
+    assert loads["syscalls"].exits["u"]["sret"] == 501
+    assert loads["faults"].exits["u"]["page_fault"] == 256
+    assert loads["switches"].exits["u"]["csr"] >= 500
+    assert 90 <= loads["syscalls"].path <= 130
+
+
+def test_scale_measures_something() -> None:
+    assert 0 < scale.boot(rounds=2)["create, load and run hello in a VM, ms"] < 1000
+    facts = scale.idle_guests(count=3, seconds=0.5)
+    # A hundred a second, and nothing is lost: guest time keeps up with the host's.
+    assert 40 <= facts["ticks of each in the time"] <= 60

@@ -8,20 +8,20 @@ import typer
 
 from .errors import fail
 
-WHAT = ("cpu", "overhead", "exits", "start")
+WHAT = ("cpu", "overhead", "exits", "scale", "start")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
     app.command(
         name="bench",
-        help="Measure on this computer: cpu (MIPS), overhead (virtualised / bare) or start.",
+        help="Measure here: cpu (MIPS), overhead (virtualised / bare), exits, scale or start.",
         epilog="Example: toyvm bench overhead --json",
     )(bench)
 
 
 def bench(
-    what: Annotated[str, typer.Argument(help="cpu, overhead, exits or start.")] = "overhead",
+    what: Annotated[str, typer.Argument(help="cpu, overhead, exits, scale or start.")] = "overhead",
     rounds: Annotated[int, typer.Option(help="Rounds in which everybody takes a turn.")] = 5,
     steps: Annotated[
         int, typer.Option(help="cpu: guest instructions of one run, about.")
@@ -46,6 +46,10 @@ def bench(
         warm_up(json_)
     if what == "cpu":
         return bench_cpu(rounds, steps, peer or [], json_)
+    if what == "overhead":
+        return bench_overhead(rounds, json_)
+    if what == "scale":
+        return bench_scale(rounds, json_)
     facts = getattr(importlib.import_module("toyvm.proofs.bench"), what)(rounds)
     if json_:
         print_json(facts)
@@ -92,4 +96,66 @@ def bench_cpu(rounds: int, steps: int, names: list[str], json_: bool) -> int:
         "Geometric mean, guest MIPS",
         [(f"{peer.what} ({peer.name})", result.geomean(peer.name)) for peer in chosen],
     )
+    return 0
+
+
+def bench_overhead(rounds: int, json_: bool) -> int:
+    """Virtualised / bare of four loads on each rung."""
+    from toyvm.proofs.overhead import WHAT as OPERATION
+    from toyvm.proofs.overhead import measure, runs, techniques
+    from toyvm.ui.chart import print_bars
+    from toyvm.ui.progress import work_progress
+    from toyvm.ui.tables import Table, print_table
+
+    from .output import print_json
+
+    with work_progress("measuring", runs(rounds=rounds), show=not json_) as report:
+        loads = measure(rounds=rounds, progress=report)
+    if json_:
+        print_json({load.name: load.facts() for load in loads})
+        return 0
+    columns = ("steps each, bare", "virtualised / bare", "exits each", "steps per exit")
+    table = Table(
+        ("load", "does", "rung", *columns), right=columns, title="Virtualised against bare, medians"
+    )
+    for load in loads:
+        for rung, facts in load.facts()["rungs"].items():
+            table.add(
+                load.name,
+                OPERATION[load.name],
+                rung,
+                f"{load.path:,.0f}",
+                f"{facts['ratio']['median']:.3f}",
+                f"{facts['exits_per_operation']:.2f}",
+                f"{facts['instructions_per_exit']:,.0f}",
+            )
+    print_table(table)
+    for rung in techniques():
+        print_bars(
+            f"Virtualised / bare, technique {rung}",
+            [(load.name, load.ratio(rung)["median"]) for load in loads],
+        )
+    return 0
+
+
+def bench_scale(rounds: int, json_: bool) -> int:
+    """What many guests cost."""
+    from toyvm.proofs import scale
+    from toyvm.ui.tables import Table, print_table
+
+    from .output import print_json
+
+    facts = scale.boot() | {"memory": scale.idle_memory()} | {"idle": scale.idle_guests()}
+    facts["threads"] = scale.threads(rounds)
+    if json_:
+        print_json(facts)
+        return 0
+    table = Table(("what", "value"), right=("value",), title="bench scale")
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            for detail, number in value.items():
+                table.add(f"{name}: {detail}", f"{number:,}")
+        else:
+            table.add(name, f"{value:,}")
+    print_table(table)
     return 0
