@@ -31,6 +31,7 @@ from tests.support.naive_csrs import (
     SIE,
     SPIE,
     SPP,
+    STCE,
     STI,
     CsrFile,
 )
@@ -61,9 +62,11 @@ class NaiveHart(CsrFile, MemorySystem):
 
     ``ram_size`` bytes of RAM from ``ram_base``; ``pmp`` entries (0 or 16);
     ``mmio`` answers physical addresses outside RAM; its ``attach(hart)`` is
-    called if it has one.  ``sbi(hart)``, if given, serves every ecall from
-    S-mode (one step, no trap, nothing retires) and the hart starts as firmware
-    leaves it: in S-mode, with every trap delegated but the ecall.
+    called if it has one.  ``sstc``: there is a stimecmp register.  ``ad_fault``:
+    an access that needs A or D set in a page table faults.  ``sbi(hart)``, if
+    given, serves every ecall from S-mode (one step, no trap, nothing retires)
+    and the hart starts as firmware leaves it: in S-mode, with every trap
+    delegated but the ecall.
 
     ``last_cause`` is None after a retired instruction, else the xcause value
     delivered by the last step.  ``stores`` holds the (va, width, value) of the
@@ -77,7 +80,13 @@ class NaiveHart(CsrFile, MemorySystem):
         pmp: int = 16,
         mmio: Mmio | None = None,
         sbi: Callable[[NaiveHart], None] | None = None,
+        hart_id: int = 0,
+        sstc: bool = False,
+        ad_fault: bool = False,
     ) -> None:
+        self.hart_id = hart_id
+        self.sstc = sstc
+        self.ad_fault = ad_fault
         self.ram = bytearray(ram_size)
         self.ram_base = ram_base
         self.mmio = mmio
@@ -89,7 +98,8 @@ class NaiveHart(CsrFile, MemorySystem):
         self.idle_steps = 0
         self.time_offset = 0  # ticks, from writes to mtime
         self.mtimecmp = NEVER
-        self.stimecmp = NEVER  # the deadline SBI set_timer keeps for S-mode
+        # The deadline SBI set_timer keeps for S-mode; a register with Sstc.
+        self.stimecmp = 0 if sstc and sbi is None else NEVER
         self.reservation: int | None = None
         self.stores: list[tuple[int, int, int]] = []
         self.csr_writes: list[int] = []
@@ -108,6 +118,7 @@ class NaiveHart(CsrFile, MemorySystem):
         if sbi is not None:
             self.mode = S
             self.medeleg, self.mideleg, self.mcounteren = 0xB1FF, 0x222, 7
+            self.menvcfgh = STCE if sstc else 0
             if pmp:
                 self.write_csr(NAMES["pmpaddr0"], MASK32)
                 self.write_csr(NAMES["pmpcfg0"], 0x1F)
@@ -225,7 +236,7 @@ class NaiveHart(CsrFile, MemorySystem):
         deadlines = []
         if self.mie & MTI and self.mtimecmp != NEVER:
             deadlines.append(self.mtimecmp)
-        if self.mie & STI and self.stimecmp != NEVER:
+        if self.mie & STI and self.stimecmp != NEVER and self.stimer_on():
             deadlines.append(self.stimecmp)
         if deadlines:
             ticks = min(deadlines) - self.mtime

@@ -45,7 +45,11 @@ class NaiveComputer:
         size = like.memory.size
         sbi = like.bios == "sbi"
         self.hart = NaiveHart(
-            size, pmp=int(like.record[s.PMP_COUNT]), sbi=self._ecall if sbi else None
+            size,
+            pmp=int(like.record[s.PMP_COUNT]),
+            sbi=self._ecall if sbi else None,
+            sstc=bool(like.record[s.SSTC]),
+            ad_fault=bool(like.record[s.AD_FAULT]),
         )
         ram = like.read_phys(self.hart.ram_base, size)
         assert ram is not None
@@ -85,7 +89,7 @@ class NaiveComputer:
     def set_timecmp(self, hart: int, ticks: int) -> None:
         self.hart.mtimecmp = ticks
 
-    def set_line(self, bit: int, level: bool) -> None:
+    def set_line(self, bit: int, level: bool, hart: int = 0) -> None:
         self.hart.set_line(bit, level)
 
     def exited(self, kind: str, code: int) -> None:

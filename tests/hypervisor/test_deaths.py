@@ -354,7 +354,7 @@ def test_the_last_frames_of_a_large_host_work() -> None:
 
 
 def test_pmp_and_ram_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="8 PMP entries"):
-        Vm(ram=RAM, pmp=8)
+    with pytest.raises(ValueError, match="17 PMP entries"):
+        Vm(ram=RAM, pmp=17)
     with pytest.raises(ValueError, match="RAM of 100 bytes"):
         Vm(ram=100)

@@ -24,6 +24,8 @@ MANUAL: tuple[tuple[int, str, int, bool], ...] = (
     (0x142, "scause", PRV_S, False),
     (0x143, "stval", PRV_S, False),
     (0x144, "sip", PRV_S, False),
+    (0x14D, "stimecmp", PRV_S, False),  # Sstc 1.0.0, chapter 2
+    (0x15D, "stimecmph", PRV_S, False),
     (0x180, "satp", PRV_S, False),
     (0xF11, "mvendorid", PRV_M, True),
     (0xF12, "marchid", PRV_M, True),

@@ -38,11 +38,13 @@ MISA = 1 << 30 | sum(1 << (ord(letter) - ord("A")) for letter in "AIMSU")
 RESET_TO_ZERO = (
     *("mstatus", "medeleg", "mideleg", "mie", "mip_software", "lines", "mtvec", "mscratch"),
     *("mepc", "mcause", "mtval", "mcounteren", "mcountinhibit", "menvcfg", "mcycle", "minstret"),
+    "menvcfgh",
     *("stvec", "sscratch", "sepc", "scause", "stval", "scounteren", "senvcfg", "satp"),
 )
 
 COUNTERS = 0b111  # CY, TM, IR
 INHIBITABLE = 0b101  # CY, IR: time cannot be stopped
+STCE = 1 << 31  # in menvcfgh (Sstc)
 
 PMPCFG, PMPADDR = 0x3A0, 0x3B0
 
@@ -64,6 +66,9 @@ class CsrFile:
     mtime: int
     mtimecmp: int
     stimecmp: int
+    menvcfgh: int
+    hart_id: int
+    sstc: bool
     pmp_changed: Callable[[], None]
 
     def reset_csrs(self, pmp: int) -> None:
@@ -99,6 +104,12 @@ class CsrFile:
             raise IllegalCsr
         if write and (number >> 10) & 3 == 3:
             raise IllegalCsr
+        if number in (0x14D, 0x15D):
+            # "When menvcfg.STCE is zero, an attempt to access stimecmp in a mode other than
+            # M-mode raises an illegal instruction exception"; the same if mcounteren.TM is clear.
+            allowed = self.menvcfgh & STCE and self.mcounteren & 2
+            if not self.sstc or (self.mode != M and not allowed):
+                raise IllegalCsr
         if number == 0x180 and self.mode == S and self.mstatus & TVM:
             raise IllegalCsr
         if number & 0xF60 == 0xC00 and self.mode != M:
@@ -127,9 +138,22 @@ class CsrFile:
         pending = self.mip_software | self.lines
         if self.mtime >= self.mtimecmp:
             pending |= MTI
-        if self.mtime >= self.stimecmp:
+        if self.sstc and self.stimer_on():
+            pending &= ~STI
+        if self.stimer_on() and self.mtime >= self.stimecmp:
             pending |= STI
         return pending
+
+    def stimer_on(self) -> bool:
+        """Does stimecmp (or what SBI keeps in its place) drive STIP?"""
+        return not self.sstc or bool(self.menvcfgh & STCE)
+
+    def write_mip(self, value: int) -> None:
+        """With Sstc on, "STIP bit is read-only in mip" (Sstc, chapter 2)."""
+        writable = S_INTERRUPTS
+        if self.sstc and self.stimer_on():
+            writable &= ~STI
+        self.mip_software = (self.mip_software & ~writable) | (value & writable)
 
     def write_mstatus(self, value: int) -> None:
         """MPP is WARL: 2 is no mode, and writing it leaves MPP as it was."""
@@ -142,6 +166,10 @@ class CsrFile:
         """Only SSIP can be written, and only if it is delegated."""
         writable = SSI & self.mideleg
         self.mip_software = (self.mip_software & ~writable) | (value & writable)
+
+    def write_stimecmp(self, value: int) -> None:
+        if self.sstc:
+            self.stimecmp = value
 
     def write_mcycle(self, value: int) -> None:
         self.mcycle = value & MASK64
@@ -232,8 +260,10 @@ def _zero(number: int, name: str) -> None:
 
 
 # Machine information. No implementation number is claimed.
-for _number, _name in enumerate(("mvendorid", "marchid", "mimpid", "mhartid", "mconfigptr"), 0xF11):
+for _number, _name in enumerate(("mvendorid", "marchid", "mimpid"), 0xF11):
     _zero(_number, _name)
+_csr(0xF14, "mhartid", lambda h: h.hart_id)
+_zero(0xF15, "mconfigptr")
 
 # Machine trap setup and handling.
 _csr(0x300, "mstatus", lambda h: h.mstatus, lambda h, v: h.write_mstatus(v))
@@ -245,7 +275,12 @@ _plain(0x305, "mtvec", ~2 & MASK32)
 _plain(0x306, "mcounteren", COUNTERS)
 _plain(0x30A, "menvcfg", 1)
 _zero(0x310, "mstatush")
-_zero(0x31A, "menvcfgh")
+_csr(
+    0x31A,
+    "menvcfgh",
+    lambda h: h.menvcfgh,
+    lambda h, v: setattr(h, "menvcfgh", v & STCE if h.sstc else 0),
+)
 _plain(0x320, "mcountinhibit", INHIBITABLE)
 _plain(0x340, "mscratch")
 _plain(0x341, "mepc", ~3 & MASK32)
@@ -255,7 +290,7 @@ _csr(
     0x344,
     "mip",
     lambda h: h.mip(),
-    lambda h, v: setattr(h, "mip_software", v & S_INTERRUPTS),
+    lambda h, v: h.write_mip(v),
 )
 
 # Supervisor views and registers.
@@ -279,6 +314,18 @@ _plain(0x141, "sepc", ~3 & MASK32)
 _plain(0x142, "scause")
 _plain(0x143, "stval")
 _csr(0x144, "sip", lambda h: h.mip() & h.mideleg, lambda h, v: h.write_sip(v))
+_csr(
+    0x14D,
+    "stimecmp",
+    lambda h: h.stimecmp & MASK32 if h.sstc else 0,
+    lambda h, v: h.write_stimecmp((h.stimecmp & ~MASK32) | v),
+)
+_csr(
+    0x15D,
+    "stimecmph",
+    lambda h: h.stimecmp >> 32 if h.sstc else 0,
+    lambda h, v: h.write_stimecmp((h.stimecmp & MASK32) | v << 32),
+)
 _plain(0x180, "satp")
 
 # Counters: M-mode's own, then the read-only shadows.

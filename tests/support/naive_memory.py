@@ -59,6 +59,7 @@ class MemorySystem:
 
     ram: bytearray
     ram_base: int
+    ad_fault: bool
     mmio: Mmio | None
     mode: int
     mstatus: int
@@ -185,6 +186,10 @@ class MemorySystem:
             raise Trap(PAGE_FAULT[access], va)
         wanted = pte | PTE_A | (PTE_D if access == STORE else 0)
         if wanted != pte:
+            # "the implementation performs one of two operations: either a page-fault exception
+            # is raised ... or" A and D are set (4.3.2, step 7).
+            if self.ad_fault:
+                raise Trap(PAGE_FAULT[access], va)
             if not self.pmp_permits(pte_pa, STORE, S):
                 raise Trap(ACCESS_FAULT[access], va)
             self.ram_write(pte_pa, 4, wanted)

@@ -38,7 +38,10 @@ def debug(
     drive: Annotated[list[str] | None, typer.Option(help="A disk, as in `toyvm run`.")] = None,
     net: Annotated[list[str] | None, typer.Option(help="A card, as in `toyvm run`.")] = None,
     virtio: Annotated[str, typer.Option(help="Transport: legacy or modern.")] = "legacy",
-    pmp: Annotated[int, typer.Option(help="PMP entries: 16 or 0.")] = 16,
+    harts: Annotated[int, typer.Option(help="Harts (vCPUs with --vm), 1 to 8.")] = 1,
+    pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,
+    sstc: Annotated[bool, typer.Option("--sstc", help="Harts have stimecmp (Sstc).")] = False,
+    ad: Annotated[str, typer.Option(help="A and D bits: hardware or fault.")] = "hardware",
     script: Annotated[
         Path | None, typer.Option("-x", "--command", help="Run the commands of this file first.")
     ] = None,
@@ -57,7 +60,10 @@ def debug(
         drives=tuple(drive or ()),
         nets=tuple(net or ()),
         virtio=virtio,
+        harts=harts,
         pmp=pmp,
+        sstc=sstc,
+        ad=ad,
     )
     check(options)
     worlds = _Worlds()

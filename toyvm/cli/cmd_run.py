@@ -64,7 +64,16 @@ def run(
     ] = "stdio",
     initrd: Annotated[str, typer.Option(help="An initial RAM disk for the kernel.")] = "",
     dtb: Annotated[str, typer.Option(help="A device tree to use instead of our own.")] = "",
-    pmp: Annotated[int, typer.Option(help="PMP entries: 16 or 0.")] = 16,
+    harts: Annotated[int, typer.Option(help="Harts (vCPUs with --vm), 1 to 8.")] = 1,
+    pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,
+    sstc: Annotated[bool, typer.Option("--sstc", help="Harts have stimecmp (Sstc).")] = False,
+    ad: Annotated[
+        str,
+        typer.Option(
+            help="A and D bits of page tables: hardware sets them, or accesses that need them "
+            "fault."
+        ),
+    ] = "hardware",
     max_insns: Annotated[
         int, typer.Option(help="Stop after this many steps, with exit code 3; 0: no limit.")
     ] = 0,
@@ -96,7 +105,10 @@ def run(
         drives=tuple(drive or ()),
         nets=tuple(net or ()),
         virtio=virtio,
+        harts=harts,
         pmp=pmp,
+        sstc=sstc,
+        ad=ad,
         max_steps=max_insns,
         serial=serial,
         devices=tuple(device or ()),

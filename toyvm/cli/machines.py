@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toyvm.platform import MAX_HARTS
 from toyvm.ui.text import did_you_mean
 
 from .errors import fail, say
@@ -30,11 +31,14 @@ class MachineOptions:
     drives: tuple[str, ...] = ()
     nets: tuple[str, ...] = ()
     virtio: str = "legacy"
+    harts: int = 1
     pmp: int = 16
     serial: str = "stdio"
     devices: tuple[str, ...] = ()
     initrd: str = ""
     dtb: str = ""
+    sstc: bool = False
+    ad: str = "hardware"
 
 
 @dataclass
@@ -106,8 +110,11 @@ def check(options: MachineOptions) -> None:
     """Refuse combinations that need no file to be judged."""
     choice(options.virtio, ("legacy", "modern"), "--virtio")
     choice(options.technique, tuple(TECHNIQUES), "--technique")
-    if options.pmp not in (0, 16):
-        fail(f"--pmp {options.pmp}: expected 16, or 0 for kernels that never open PMP")
+    choice(options.ad, ("hardware", "fault"), "--ad")
+    if not 1 <= options.harts <= MAX_HARTS:
+        fail(f"--harts {options.harts}: expected 1 to {MAX_HARTS}")
+    if not 0 <= options.pmp <= 16:
+        fail(f"--pmp {options.pmp}: expected 0 to 16, 0 for kernels that never open PMP")
 
 
 def build(
@@ -174,6 +181,8 @@ def build(
             devices=devices,
             initrd=options.initrd or None,
             dtb=options.dtb or None,
+            sstc=options.sstc,
+            ad_fault=options.ad == "fault",
         )
         users.append((serial, computer.feed))
         computer.load(image.data)
@@ -193,10 +202,10 @@ def _computer(options: MachineOptions, name: str, **parts: Any) -> Any:
         if options.vm:
             from toyvm.hypervisor import Vm
 
-            return Vm(name, **parts)
+            return Vm(name, vcpus=options.harts, **parts)
         from toyvm.machine import Machine
 
-        return Machine(**parts)
+        return Machine(harts=options.harts, **parts)
     except ValueError as error:
         fail(str(error))
 

@@ -233,6 +233,9 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
                 console=Console(sinks.get(spec.name)),
                 append=spec.append,
                 pmp=spec.pmp,
+                vcpus=spec.vcpus,
+                sstc=spec.sstc,
+                ad_fault=spec.ad == "fault",
                 weight=spec.weight,
                 cap=spec.cap,
                 reservation=spec.reservation,
@@ -256,7 +259,13 @@ def _hypervisor(running: RunningLab) -> Hypervisor:
 
     lab = running.lab
     rams = [guest.spec.ram for guest in running.guests]
-    host: dict[str, Any] = {"slice_steps": lab.slice_steps, "harts": lab.harts, "clock": lab.clock}
+    vcpus = [guest.spec.vcpus for guest in running.guests]
+    host: dict[str, Any] = {
+        "slice_steps": lab.slice_steps,
+        "harts": lab.harts,
+        "clock": lab.clock,
+        "vcpus": vcpus,
+    }
     if not running.remote:
         return Hypervisor(rams, **host, parallel=running.parallel)
 

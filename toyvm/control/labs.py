@@ -19,7 +19,10 @@
     reservation = 20           # at least this many percent, whatever the others do
     append = "quiet"           # the kernel's arguments
     virtio = "legacy"          # or "modern"
-    pmp = 16                   # PMP entries: 0 or 16
+    vcpus = 1                  # harts, 1 to 8
+    pmp = 16                   # PMP entries, 0 to 16
+    sstc = false               # harts have the stimecmp register
+    ad = "hardware"            # or "fault": who sets A and D in page tables
 
 Relative paths are taken from the folder of the lab file. Every error names file, line, key and
 what was expected.
@@ -34,6 +37,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toyvm.platform import MAX_HARTS
 from toyvm.ui.text import did_you_mean
 
 from .specs import DriveSpec, NetSpec, SpecError, parse_drive, parse_net, parse_ram, valid_name
@@ -58,6 +62,8 @@ _VM_KEYS = (
     "append",
     "virtio",
     "pmp",
+    "sstc",
+    "ad",
 )
 _CLOCKS = ("guest", "lab")
 DEFAULT_SLICE = 50_000
@@ -91,6 +97,9 @@ class VmSpec:
     append: str = ""
     virtio: str = "legacy"
     pmp: int = 16
+    vcpus: int = 1
+    sstc: bool = False
+    ad: str = "hardware"
 
 
 @dataclass(frozen=True)
@@ -308,10 +317,7 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
         raise place.error(
             "drive", f"{len(drives)} drives and {len(nets)} nets: the board has {MAX_SLOTS} slots"
         )
-    pmp = _whole(data, "pmp", 0, 16, 16, place)
-    if pmp not in (0, 16):
-        raise place.error("pmp", f"expected 0 or 16, found {pmp}")
-    vcpus = _whole(data, "vcpus", 1, 1, 1, place)
+    vcpus = _whole(data, "vcpus", 1, MAX_HARTS, 1, place)
     cap = _whole(data, "cap", 1, 100 * vcpus, 100 * vcpus, place)
     reservation = _whole(data, "reservation", 0, cap, 0, place)
     bios = _typed(data, "bios", str, None, place, '"sbi", "none" or a file')
@@ -329,7 +335,10 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
         reservation=reservation,
         append=_typed(data, "append", str, "", place, "a string"),
         virtio=_choice(data, "virtio", ("legacy", "modern"), "legacy", place),
-        pmp=pmp,
+        pmp=_whole(data, "pmp", 0, 16, 16, place),
+        vcpus=vcpus,
+        sstc=_typed(data, "sstc", bool, False, place, "true or false"),
+        ad=_choice(data, "ad", ("hardware", "fault"), "hardware", place),
     )
 
 

@@ -15,14 +15,23 @@ DECODE_SLOTS: Final = 192
 """Pages of decoded words a hart keeps (8,200 bytes each, touched when used)."""
 
 
-def new_record(hart_id: int = 0, pmp: int = 16) -> np.ndarray:
+#: States of a hart, as numbered by SBI 1.0, chapter 9 (HSM); without firmware all are started.
+STARTED: Final = 0
+STOPPED: Final = 1
+SUSPENDED: Final = 4
+
+
+def new_record(
+    hart_id: int = 0, pmp: int = 16, sstc: bool = False, ad_fault: bool = False
+) -> np.ndarray:
     """A privileged-state record after reset: int64[state.FIELDS] (Privileged 20211203 §3.4)."""
     record = np.zeros(s.FIELDS, dtype=np.int64)
     record[s.PC] = platform.RAM_BASE
     record[s.MODE] = s.MODE_M
     record[s.MHARTID] = hart_id
-    record[s.TIMECMP] = s.NEVER
-    record[s.STIMECMP] = s.NEVER
+    record[s.TIMECMP] = s.NO_TIME
+    record[s.SSTC] = int(sstc)
+    record[s.AD_FAULT] = int(ad_fault)
     record[s.PMP_COUNT] = pmp
     record[s.DELIVER] = 1
     record[s.RESERVATION] = -1
@@ -34,6 +43,9 @@ def prepare_for_sbi(record: np.ndarray, pc: int) -> None:
     """Put a fresh record where an SBI firmware leaves it: S-mode, traps delegated, PMP open."""
     record[s.SBI] = 1
     record[s.STIMER_ON] = 1
+    record[s.STIMECMP] = s.NO_TIME
+    if record[s.SSTC]:
+        record[s.MENVCFGH] = csr.ENVCFGH_STCE
     record[s.MODE] = s.MODE_S
     record[s.PC] = pc
     record[s.MEDELEG] = csr.MEDELEG_MASK & ~(1 << 9)
@@ -48,17 +60,36 @@ class Hart:
     """One hart: registers, privileged-state record, TLB and decoded words over a machine's RAM.
 
     `ram` is uint8[n], `fmap` int32[pages]: see `mmu`.  Everything a kernel needs is in `core`.
+    Harts of one machine share RAM and decoded words: the first one is the `sibling` of the others,
+    and whoever runs must `adopt` what the hart before it left.
     """
 
-    def __init__(self, ram: np.ndarray, fmap: np.ndarray, hart_id: int = 0, pmp: int = 16) -> None:
+    def __init__(
+        self,
+        ram: np.ndarray,
+        fmap: np.ndarray,
+        hart_id: int = 0,
+        pmp: int = 16,
+        sibling: Hart | None = None,
+    ) -> None:
         self.x = np.zeros(256, dtype=np.uint32)
         self.p = new_record(hart_id, pmp)
-        self.core = access.Core(
+        self.record = self.p
+        """What the guest sees as this hart's privileged state: of a vCPU, not the real hart's."""
+        self.waiting = False
+        """True while it sleeps in wfi."""
+        self.state = STARTED
+        """STARTED, STOPPED (it does not run) or SUSPENDED (by its firmware, until an interrupt)."""
+        self.core: access.Core = access.Core(
             x=self.x,
             p=self.p,
             tlb=np.full(tlb.ENTRIES, tlb.EMPTY, dtype=np.int64),
-            dec=np.zeros(DECODE_SLOTS * ops.SLOT_ENTRIES, dtype=np.int64),
-            slots=np.zeros(len(ram) >> 12, dtype=np.int32),
+            dec=(
+                sibling.core.dec
+                if sibling
+                else np.zeros(DECODE_SLOTS * ops.SLOT_ENTRIES, dtype=np.int64)
+            ),
+            slots=sibling.core.slots if sibling else np.zeros(len(ram) >> 12, dtype=np.int32),
             ram=ram,
             fmap=fmap,
         )
@@ -67,10 +98,20 @@ class Hart:
         """Run until STEPS == `end` or an exit; returns an `events.EXIT_` code."""
         return int(execute.execute(self.core, np.int64(end)))
 
+    def adopt(self, before: Hart) -> None:
+        """Take over from `before`, a hart of the same machine that has run until now."""
+        if before.core.dec is self.core.dec:
+            done, forgets = before.p[s.NEXT_SLOT], before.p[s.FORGETS]
+            tlb.adopt_slots(self.p, self.core.tlb, self.core.dec, done, forgets)
+
     def invalidate(self, offset: int, length: int) -> None:
         """A device has written bytes [offset, offset + length) of RAM."""
         core = self.core
         decode.invalidate(core.dec, core.slots, np.int64(offset), np.int64(length))
+        self.release(offset, length)
+
+    def release(self, offset: int, length: int) -> None:
+        """Somebody else has written these bytes of RAM: a reservation there is gone."""
         reserved = int(self.p[s.RESERVATION])
         if reserved >= 0 and reserved < offset + length and offset < reserved + 4:
             self.p[s.RESERVATION] = -1

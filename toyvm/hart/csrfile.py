@@ -36,26 +36,45 @@ MHPMEVENT31: Final = csr.MHPMEVENT3 + 28
 PMPCFG3: Final = csr.PMPCFG0 + 3
 PMPADDR63: Final = csr.PMPADDR0 + 63
 STEPS_PER_TICK: Final = platform.STEPS_PER_TICK
+TOP_BIT: Final = -(1 << 63)
 
 
 @entry_kernel
 def time_now(p):
-    """mtime in ticks."""
+    """mtime in ticks, modulo 2^64: a negative number has its top bit set."""
     return (p[s.STEPS] + p[s.IDLE]) // STEPS_PER_TICK + p[s.TIME_OFFSET]
+
+
+@kernel
+def _comes_after(deadline, now):
+    """Is the unsigned 64-bit time `deadline` later than `now`?"""
+    return (deadline ^ TOP_BIT) > (now ^ TOP_BIT)
+
+
+@kernel
+def _ticks_until(deadline, now):
+    """Ticks from `now` to `deadline`; NEVER if it has come, or is thousands of years away."""
+    if not _comes_after(deadline, now):
+        return np.int64(s.NEVER)
+    ticks = deadline - now
+    if ticks < 0 or ticks >= s.NEVER >> 8:
+        return np.int64(s.NEVER)
+    return ticks
 
 
 @entry_kernel
 def deadline_step(p):
     """The value of STEPS at which the next timer interrupt becomes pending; NEVER if none."""
-    nearest = s.NEVER
     now = time_now(p)
-    if p[s.TIMECMP] > now:
-        nearest = p[s.TIMECMP]
-    if p[s.STIMER_ON] != 0 and p[s.STIMECMP] > now and p[s.STIMECMP] < nearest:
-        nearest = p[s.STIMECMP]
-    if nearest >= s.NEVER >> 8:
-        return s.NEVER
-    return (nearest - p[s.TIME_OFFSET]) * STEPS_PER_TICK - p[s.IDLE]
+    ticks = _ticks_until(p[s.TIMECMP], now)
+    if p[s.STIMER_ON] != 0:
+        other = _ticks_until(p[s.STIMECMP], now)
+        if other < ticks:
+            ticks = other
+    if ticks == s.NEVER:
+        return np.int64(s.NEVER)
+    clock = p[s.STEPS] + p[s.IDLE]
+    return (clock // STEPS_PER_TICK + ticks) * STEPS_PER_TICK - p[s.IDLE]
 
 
 @entry_kernel
@@ -63,11 +82,11 @@ def mip_now(p):
     """The whole of mip: software bits, device lines and timers (§3.1.9)."""
     pending = p[s.MIP] | p[s.LINES]
     now = time_now(p)
-    if now >= p[s.TIMECMP]:
+    if not _comes_after(p[s.TIMECMP], now):
         pending |= csr.MIP_MTIP
     if p[s.STIMER_ON] != 0:
         pending &= ~csr.MIP_STIP
-        if now >= p[s.STIMECMP]:
+        if not _comes_after(p[s.STIMECMP], now):
             pending |= csr.MIP_STIP
     return pending
 
@@ -120,6 +139,11 @@ def csr_legal(p, number, write):
         return False
     if number == csr.SATP:
         return not (p[s.MODE] == s.MODE_S and p[s.MSTATUS] & csr.MSTATUS_TVM != 0)
+    if number == csr.STIMECMP or number == csr.STIMECMPH:
+        # Sstc 1.0.0, chapter 2: M-mode always, S-mode as menvcfg.STCE and mcounteren.TM say.
+        if p[s.SSTC] == 0 or p[s.MODE] == s.MODE_M:
+            return p[s.SSTC] != 0
+        return p[s.STIMER_ON] != 0 and p[s.MCOUNTEREN] & csr.COUNTEREN_TM != 0
     if csr.CYCLE <= number <= HPMCOUNTER31 or csr.CYCLEH <= number <= HPMCOUNTER31H:
         return _counter_visible(p, np.int64(1) << (number & 31))
     return _exists(number)
@@ -222,6 +246,10 @@ def csr_read(p, number):
             return mip_now(p) & p[s.MIDELEG]
         if number == csr.SATP:
             return p[s.SATP]
+        if number == csr.STIMECMP and p[s.SSTC] != 0:
+            return p[s.STIMECMP] & s.MASK32
+        if number == csr.STIMECMPH and p[s.SSTC] != 0:
+            return (p[s.STIMECMP] >> 32) & s.MASK32
         return np.int64(0)
     if block == 3:
         if number == csr.MSTATUS:
@@ -242,6 +270,8 @@ def csr_read(p, number):
             return p[s.MCOUNTINHIBIT]
         if number == csr.MENVCFG:
             return p[s.MENVCFG]
+        if number == csr.MENVCFGH:
+            return p[s.MENVCFGH]
         if number == csr.MSCRATCH:
             return p[s.MSCRATCH]
         if number == csr.MEPC:
@@ -346,7 +376,7 @@ def _pmp_write(p, number, value):
         return np.int64(s.EFFECT_PMP)
     for i in range(4):
         old = p[s.PMPCFG + first + i]
-        if old & sv32.PMP_L:
+        if old & sv32.PMP_L or first + i >= p[s.PMP_COUNT]:
             continue
         new = (value >> (8 * i)) & (sv32.PMP_L | sv32.PMP_A | PMP_RWX)
         if new & sv32.PMP_A == sv32.PMP_NA4:
@@ -386,6 +416,12 @@ def csr_write(p, number, value):
             mask = csr.MIP_SSIP & p[s.MIDELEG]
             p[s.MIP] = (p[s.MIP] & ~mask) | (value & mask)
             return interrupt
+        elif number == csr.STIMECMP and p[s.SSTC] != 0:
+            p[s.STIMECMP] = (p[s.STIMECMP] & ~np.int64(s.MASK32)) | value
+            return interrupt | s.EFFECT_TIMER
+        elif number == csr.STIMECMPH and p[s.SSTC] != 0:
+            p[s.STIMECMP] = (p[s.STIMECMP] & s.MASK32) | (value << 32)
+            return interrupt | s.EFFECT_TIMER
         elif number == csr.SATP:
             if p[s.SATP] != value:
                 p[s.SATP] = value
@@ -410,6 +446,11 @@ def csr_write(p, number, value):
             return _write_countinhibit(p, value)
         elif number == csr.MENVCFG:
             p[s.MENVCFG] = value & csr.ENVCFG_MASK
+        elif number == csr.MENVCFGH:
+            if p[s.SSTC] != 0:
+                p[s.MENVCFGH] = value & csr.ENVCFGH_MASK
+                p[s.STIMER_ON] = value >> 31
+            return interrupt | s.EFFECT_TIMER
         elif number == csr.MSCRATCH:
             p[s.MSCRATCH] = value
         elif number == csr.MEPC:
@@ -419,7 +460,11 @@ def csr_write(p, number, value):
         elif number == csr.MTVAL:
             p[s.MTVAL] = value
         elif number == csr.MIP:
-            p[s.MIP] = value & csr.MIP_MASK
+            writable = np.int64(csr.MIP_MASK)
+            if p[s.STIMER_ON] != 0:
+                # With Sstc on, STIP only tells what stimecmp says (Sstc 1.0.0, chapter 2).
+                writable &= ~csr.MIP_STIP
+            p[s.MIP] = (p[s.MIP] & ~writable) | (value & writable)
             return interrupt
         elif csr.PMPCFG0 <= number <= PMPADDR63:
             return _pmp_write(p, number, value)

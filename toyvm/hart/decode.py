@@ -222,3 +222,4 @@ def forget_slots(p, dec, slots):
         page = dec[slot * ops.SLOT_ENTRIES + 1024] >> 32
         slots[page] = 0
     p[s.NEXT_SLOT] = 0
+    p[s.FORGETS] += 1

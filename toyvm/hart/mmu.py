@@ -102,7 +102,8 @@ def _leaf_allows(pte, status, access, mode):
 def walk_sv32(p, fmap, dec, slots, ram, va, access, mode):
     """Walk the page table of satp (§4.3.2); physical address, PAGE_FAULT or ACCESS_FAULT.
 
-    The A bit, and D for a store, are set in the table when the access is allowed.
+    The A bit, and D for a store, are set in the table when the access is allowed; with AD_FAULT
+    the access faults instead (§4.3.2, step 7, the first of the two schemes).
     """
     table = (p[s.SATP] & csr.SATP_PPN) << 12
     megapage = True
@@ -134,6 +135,8 @@ def walk_sv32(p, fmap, dec, slots, ram, va, access, mode):
     if access == STORE:
         wanted |= sv32.PTE_D
     if pte & wanted != wanted:
+        if p[s.AD_FAULT] != 0:
+            return np.int64(PAGE_FAULT)
         if not pmp_allows(p, pte_pa, np.int64(STORE), np.int64(s.MODE_S)):
             return np.int64(ACCESS_FAULT)
         store32(ram, offset, pte | wanted)

@@ -5,7 +5,7 @@ through a frame map).  A bare hart passes its own record, the hypervisor passes 
 vCPU: one semantics, applied twice.  Names are indices: `p[s.MSTATUS]`.
 
 Owners: the kernels own the CSRs; devices own LINES and TIMECMP through the machine; the machine
-owns SBI, PMP_COUNT and the stop fields.  Addresses and register values are stored zero-extended.
+owns the configuration and the stop fields.  Addresses and register values are stored zero-extended.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ STEPS: Final = 25
 NOT_RETIRED: Final = 26
 """Traps delivered: STEPS - NOT_RETIRED is the number of retired instructions."""
 IDLE: Final = 27
-"""Steps that `wfi` slept: they move mtime, not mcycle."""
+"""Steps that `wfi` slept or other harts made: they move mtime, not this hart's mcycle."""
 TIME_OFFSET: Final = 28
 """Ticks added to mtime (written through the CLINT)."""
 TIMECMP: Final = 29
-"""mtimecmp in ticks, clamped to 2^62."""
+"""mtimecmp in ticks: all 64 bits, compared as unsigned."""
 STIMECMP: Final = 30
-"""Supervisor deadline in ticks (SBI set_timer), clamped to 2^62."""
+"""Supervisor deadline in ticks (SBI set_timer, or stimecmp with Sstc), as TIMECMP."""
 STIMER_ON: Final = 31
 """1 if STIP follows STIMECMP instead of being a software bit."""
 CYCLE_OFFSET: Final = 32
@@ -68,11 +68,15 @@ INSTRET_OFFSET: Final = 33
 SBI: Final = 34
 """1 if a built-in SBI takes the ecalls of S-mode."""
 PMP_COUNT: Final = 35
-"""Implemented PMP entries: 0 or 16."""
+"""Implemented PMP entries: 0 to 16; those above read as zero and ignore writes."""
 DELIVER: Final = 36
 """1: traps are delivered to this record.  0: every trap leaves `execute` (a guest's exit)."""
 RESERVATION: Final = 37
 """Physical address (in the machine's own RAM) of the reserved word, -1 if none."""
+SSTC: Final = 38
+"""1 if there is a stimecmp register (Sstc)."""
+AD_FAULT: Final = 39
+"""1: an access that needs A or D set in the page table faults.  0: the hart sets them."""
 
 # -- results of a kernel, read by its caller ---------------------------------------------------
 CAUSE: Final = 40
@@ -103,6 +107,10 @@ NEXT_CONTEXT: Final = 54
 NEXT_SLOT: Final = 55
 SUPERPAGES: Final = 58
 """1 once a megapage has been translated: fences then drop everything."""
+FORGETS: Final = 59
+"""How often the decoded words were all forgotten: a hart that shares them must notice."""
+MENVCFGH: Final = 60
+"""The upper half of menvcfg: bit STCE, with Sstc."""
 BREAKPOINTS: Final = 56
 """How many of the BREAK fields are in use."""
 WATCHES: Final = 57
@@ -146,5 +154,7 @@ MODE_S: Final = 1
 MODE_M: Final = 3
 
 NEVER: Final = 1 << 62
-"""A deadline that does not come."""
+"""A number of steps that no hart reaches: no deadline."""
+NO_TIME: Final = -1
+"""The last tick there is, unsigned: a TIMECMP that does not come."""
 MASK32: Final = 0xFFFF_FFFF

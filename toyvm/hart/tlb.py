@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from toyvm.hart import mmu
+from toyvm.hart import mmu, ops
 from toyvm.hart import state as s
 from toyvm.isa import csr
 from toyvm.jit import entry_kernel, kernel
@@ -120,6 +120,22 @@ def drop_writes(tlb, ram_page):
             e = tlb[entry]
             if e != EMPTY and (((e >> 32) + e) & s.MASK32) >> 12 == ram_page:
                 tlb[entry] = EMPTY
+
+
+@entry_kernel
+def adopt_slots(p, tlb, dec, next_slot, forgets):
+    """Another hart with the same decoded words has run: `next_slot` and `forgets` are its fields.
+
+    Pages that it decoded lose their write entries here, too; if it forgot all slots, what our
+    fetch entries point at is gone.
+    """
+    if forgets != p[s.FORGETS]:
+        flush_all(p, tlb)
+    else:
+        for slot in range(p[s.NEXT_SLOT], next_slot):
+            drop_writes(tlb, dec[slot * ops.SLOT_ENTRIES + 1024] >> 32)
+    p[s.NEXT_SLOT] = next_slot
+    p[s.FORGETS] = forgets
 
 
 @kernel

@@ -47,12 +47,13 @@ class Hypervisor:
         harts: int = 1,
         clock: str = "guest",
         parallel: bool = False,
+        vcpus: Sequence[int] = (),
     ) -> None:
         if clock not in CLOCKS:
             raise ValueError(f'clock "{clock}": expected "guest" or "lab"')
         if not 1 <= harts <= 64:
             raise ValueError(f"{harts} physical harts: expected 1 to 64")
-        self.host = HostMemory(host_size(list(ram)))
+        self.host = HostMemory(host_size(list(ram), vcpus))
         self.slice_steps = slice_steps
         self.harts = harts
         self.clock = clock

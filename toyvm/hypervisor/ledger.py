@@ -51,15 +51,15 @@ assert len(CAUSES) == COUNT
 
 
 class Ledger(Mapping[str, int]):
-    """Exits by cause name; reads the counters that compiled code keeps."""
+    """Exits by cause name; reads the counters that compiled code keeps, of all vCPUs."""
 
-    def __init__(self, counters: np.ndarray) -> None:
+    def __init__(self, *counters: np.ndarray) -> None:
         self._counters = counters
 
     def __getitem__(self, name: str) -> int:
         for index, (known, _, _) in enumerate(CAUSES):
             if known == name:
-                return int(self._counters[index])
+                return sum(int(one[index]) for one in self._counters)
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -71,13 +71,13 @@ class Ledger(Mapping[str, int]):
     @property
     def total(self) -> int:
         """Exits in all."""
-        return int(self._counters[:COUNT].sum())
+        return sum(int(one[:COUNT].sum()) for one in self._counters)
 
     def by_outcome(self) -> dict[str, int]:
         """Exits by what was done: emulate, fill, reflect."""
         sums = {EMULATE: 0, FILLED: 0, REFLECT: 0}
-        for index, (_, outcome, _) in enumerate(CAUSES):
-            sums[outcome] += int(self._counters[index])
+        for name, outcome, _ in CAUSES:
+            sums[outcome] += self[name]
         return sums
 
     def nonzero(self) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,16 +18,62 @@ from toyvm.isa.disasm import disasm
 from toyvm.machine.board import Console
 from toyvm.machine.boot import Boot
 from toyvm.machine.computer import ERROR, Computer, Stop
+from toyvm.machine.harts import TURN, check_harts
 from toyvm.machine.inspection import MODES
+from toyvm.machine.machine import check_pmp
 from toyvm.machine.memory import PAGE, check_ram_size
+
+
+class Vcpu(Hart):
+    """A hart of a VM: a real hart, always in U-mode on shadow tables, and the guest's record.
+
+    `reserve` is the first of the frames for its shadow tables.
+    """
+
+    def __init__(
+        self,
+        host: HostMemory,
+        fmap: np.ndarray,
+        record: np.ndarray,
+        reserve: int,
+        sibling: Hart | None = None,
+    ) -> None:
+        own_map = np.arange(len(host.ram) // PAGE, dtype=np.int32)
+        super().__init__(host.ram, own_map, pmp=0, sibling=sibling)
+        # Every trap is ours.
+        self.p[s.MODE] = s.MODE_U
+        self.p[s.DELIVER] = 0
+        self.record = record
+        self.control = np.zeros(shadow.FIELDS, dtype=np.int64)
+        self.control[shadow.FIRST] = reserve
+        self.control[shadow.FRAMES] = shadow.RESERVE
+        self.control[shadow.FREE] = shadow.RESERVE
+        self.control[shadow.STACK : shadow.STACK + shadow.RESERVE] = np.arange(
+            reserve + shadow.RESERVE - 1, reserve - 1, -1
+        )
+        self.guest_core = access.Core(
+            x=self.x,
+            p=record,
+            tlb=np.full(tlb.CONTEXT, tlb.EMPTY, dtype=np.int64),
+            dec=self.core.dec,
+            slots=self.core.slots,
+            ram=host.ram,
+            fmap=fmap,
+        )
+        self.told = 0
+        """Exits that a tracer has heard of."""
 
 
 class Vm(Computer):
     """One guest: the same face as a Machine, run deprivileged under shadow page tables.
 
     `host` is the memory it takes frames from; without one it gets a host of its own.  `weight`
-    scales its slices against those of other VMs (100 is normal).
+    scales its slices against those of other VMs (100 is normal).  `vcpus`, `turn`, `sstc` and
+    `ad_fault` are as `harts` and its companions of a Machine.
     """
+
+    hart: Vcpu
+    harts: list[Vcpu]  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -46,46 +92,31 @@ class Vm(Computer):
         devices: Sequence[Any] = (),
         initrd: Any = None,
         dtb: Any = None,
+        vcpus: int = 1,
+        turn: int = TURN,
+        sstc: bool = False,
+        ad_fault: bool = False,
     ) -> None:
-        if pmp not in (0, 16):
-            raise ValueError(f"{pmp} PMP entries: expected 16, or 0 for kernels without PMP")
+        check_pmp(pmp)
+        check_harts(vcpus, turn)
         check_ram_size(ram)
         self.name = name
         self.weight = weight
         pages = ram // PAGE
-        self.host = host or HostMemory(host_size([ram]))
+        self.host = host or HostMemory(host_size([ram], [vcpus]))
         first = self.host.take(name, pages)
-        reserve = self.host.take(f"{name} shadow tables", shadow.RESERVE)
         fmap = np.arange(first, first + pages, dtype=np.int32)
-        hart = Hart(self.host.ram, np.arange(len(self.host.ram) // PAGE, dtype=np.int32), pmp=0)
-        # The real hart: always in U-mode on a shadow table, and every trap is ours.
-        hart.p[s.MODE] = s.MODE_U
-        hart.p[s.DELIVER] = 0
-        record = new_record(0, pmp)
-        self.control = np.zeros(shadow.FIELDS, dtype=np.int64)
-        self.control[shadow.FIRST] = reserve
-        self.control[shadow.FRAMES] = shadow.RESERVE
-        self.control[shadow.FREE] = shadow.RESERVE
-        self.control[shadow.STACK : shadow.STACK + shadow.RESERVE] = np.arange(
-            reserve + shadow.RESERVE - 1, reserve - 1, -1
-        )
-        self.ledger = Ledger(self.control)
-        self.guest_core = access.Core(
-            x=hart.x,
-            p=record,
-            tlb=np.full(tlb.CONTEXT, tlb.EMPTY, dtype=np.int64),
-            dec=hart.core.dec,
-            slots=hart.core.slots,
-            ram=self.host.ram,
-            fmap=fmap,
-        )
+        own: list[Vcpu] = []
+        for index in range(vcpus):
+            reserve = self.host.take(f"{name} shadow tables", shadow.RESERVE)
+            record = new_record(index, pmp, sstc, ad_fault)
+            own.append(Vcpu(self.host, fmap, record, reserve, own[0] if own else None))
+        self.ledger = Ledger(*(vcpu.control for vcpu in own))
         self._trace: Callable[[str], None] | None = None
-        self._told = 0
         super().__init__(
             self.host.ram,
             fmap,
-            hart,
-            record,
+            cast("list[Hart]", own),
             bios,
             drives,
             nets,
@@ -96,18 +127,32 @@ class Vm(Computer):
             devices,
             initrd,
             dtb,
+            turn,
         )
+
+    @property
+    def control(self) -> np.ndarray:
+        """The control array (see `shadow`) of the vCPU that runs or is looked at."""
+        return self.hart.control
 
     def _start(self, boot: Boot) -> None:
         """As Computer's; the ledger and the shadow tables start empty."""
         super()._start(boot)
-        self.control[shadow.COUNTERS : shadow.COUNTERS + ledger.COUNT] = 0
-        self.control[shadow.SERIAL] = 0
-        self._told = 0
-        self._drop_shadow()
+        for hart in self.harts:
+            hart.control[shadow.COUNTERS : shadow.COUNTERS + ledger.COUNT] = 0
+            hart.control[shadow.SERIAL] = 0
+            hart.told = 0
+            self._forget_translations(hart)
 
-    def _drop_shadow(self) -> None:
-        shadow.drop_all(self.hart.core, self.control)
+    def _forget_translations(self, hart: Hart) -> None:
+        assert isinstance(hart, Vcpu)
+        shadow.drop_all(hart.core, hart.control)
+
+    def _point(self, index: int) -> None:
+        """As Computer._point; a tracer hears of the last vCPU's exits before the next one's."""
+        if index != self._here:
+            self._tell()
+        super()._point(index)
 
     def run(self, max_steps: int, idle: int | None = None) -> Stop:
         """As Computer.run; tells a tracer about the last exit as well."""
@@ -118,7 +163,8 @@ class Vm(Computer):
 
     def _execute(self, end: int) -> int:
         self._tell()
-        return int(vcpu.run(self.hart.core, self.guest_core, self.control, np.int64(end)))
+        hart = self.hart
+        return int(vcpu.run(hart.core, hart.guest_core, hart.control, np.int64(end)))
 
     def _deliver(self, cause: int, tval: int) -> None:
         """The bus has no device there: what was booked as mmio was an access fault."""
@@ -137,29 +183,31 @@ class Vm(Computer):
 
     def _effects(self, effects: int) -> None:
         if effects & (s.EFFECT_PMP | s.EFFECT_TRANSLATION):
-            self._drop_shadow()
+            self._forget_translations(self.hart)
 
     def _set_watchpoints(self) -> None:
         """In both records: some accesses are done on the guest's (see mmio)."""
         super()._set_watchpoints()
-        self.record[s.WATCHES] = self.hart.p[s.WATCHES]
-        self.record[s.WATCH : s.FIELDS] = self.hart.p[s.WATCH : s.FIELDS]
+        for hart in self.harts:
+            hart.record[s.WATCHES] = hart.p[s.WATCHES]
+            hart.record[s.WATCH : s.FIELDS] = hart.p[s.WATCH : s.FIELDS]
 
     # ---- exits ------------------------------------------------------------------------------
 
     def trace_exits(self, report: Callable[[str], None] | None) -> None:
         """Call `report(sentence)` after every exit; None stops tracing."""
         self._trace = report
-        self._told = int(self.control[shadow.SERIAL])
-        self.control[shadow.TRACE] = int(report is not None)
+        for hart in self.harts:
+            hart.told = int(hart.control[shadow.SERIAL])
+            hart.control[shadow.TRACE] = int(report is not None)
 
     def _tell(self) -> None:
         """Report the exits since the last time: none of them can be rebooked any more."""
         end = int(self.control[shadow.SERIAL])
         if self._trace:
-            for serial in range(self._told, end):
+            for serial in range(self.hart.told, end):
                 self._trace(self.describe_exit(serial))
-        self._told = end
+        self.hart.told = end
 
     def describe_exit(self, serial: int) -> str:
         """The exit with this number, one of the last 16, as a sentence."""
@@ -230,6 +278,13 @@ class Vm(Computer):
         return "\n".join(lines)
 
 
-def host_size(rams: Sequence[int]) -> int:
-    """Bytes of host memory that VMs with these RAM sizes need, tables and canaries included."""
-    return sum(ram + (shadow.RESERVE + 2) * PAGE for ram in rams)
+def host_size(rams: Sequence[int], vcpus: Sequence[int] = ()) -> int:
+    """Bytes of host memory that VMs with these RAM sizes need, tables and canaries included.
+
+    `vcpus` says how many each has; one if it is left out.
+    """
+    counts = vcpus or [1] * len(rams)
+    return sum(
+        ram + (1 + count * (shadow.RESERVE + 1)) * PAGE
+        for ram, count in zip(rams, counts, strict=True)
+    )

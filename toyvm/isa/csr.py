@@ -1,7 +1,7 @@
 """The control and status registers (CSRs): numbers, masks and fields.
 
 Source: Privileged Architecture 20211203, chapter 2 (numbers), 3 (machine level) and
-4 (supervisor level); Unprivileged ISA 20211203, chapter 10 (counters).
+4 (supervisor level); Unprivileged ISA 20211203, chapter 10 (counters); Sstc 1.0.0 (stimecmp).
 
 A number that has no row here does not exist: any access is an illegal instruction.
 """
@@ -34,6 +34,8 @@ SEPC = 0x141
 SCAUSE = 0x142
 STVAL = 0x143
 SIP = 0x144
+STIMECMP = 0x14D
+STIMECMPH = 0x15D
 SATP = 0x180
 MVENDORID = 0xF11
 MARCHID = 0xF12
@@ -114,6 +116,7 @@ COUNTEREN_CY = 1 << 0
 COUNTEREN_TM = 1 << 1
 COUNTEREN_IR = 1 << 2
 ENVCFG_FIOM = 1 << 0
+ENVCFGH_STCE = 1 << 31
 
 MISA_VALUE = 0x4014_1101
 """MXL = 1 (32 bits) and the letters A, I, M, S, U."""
@@ -135,6 +138,7 @@ EPC_MASK = 0xFFFF_FFFC
 COUNTEREN_MASK = COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR
 COUNTINHIBIT_MASK = COUNTEREN_CY | COUNTEREN_IR
 ENVCFG_MASK = ENVCFG_FIOM
+ENVCFGH_MASK = ENVCFGH_STCE
 PMPCFG_MASK = 0x9F9F_9F9F
 ALL = 0xFFFF_FFFF
 
@@ -245,6 +249,9 @@ _COUNTEREN = (
 _FIOM = (Field("FIOM", 0, 0, "1: a fence of I/O also orders memory"),)
 _EPC_NOTE = "bits 1:0 are always 0"
 _TVEC_NOTE = "bit 1 is always 0, so MODE is 0 or 1"
+_SSTC_NOTE = (
+    "only with Sstc; in S-mode an illegal instruction unless menvcfgh.STCE and mcounteren.TM are 1"
+)
 _COUNTER_NOTE = "in S if mcounteren allows it, in U if scounteren does too"
 _PMP_NOTE = (
     "locked entries ignore writes; a write of R=0, W=1 keeps R, W and X; NA4 keeps A; "
@@ -278,6 +285,10 @@ _SUPERVISOR: tuple[Csr, ...] = (
     Csr(STVAL, "stval", ALL, "address or instruction word of the last trap to S-mode"),
     Csr(SIP, "sip", SIP_MASK, "interrupts pending: the delegated part of mip", _XIP_S,
         note="bits not set in mideleg read as 0 and ignore writes"),
+    Csr(STIMECMP, "stimecmp", ALL, "time of the supervisor timer interrupt, low half",
+        note=_SSTC_NOTE),
+    Csr(STIMECMPH, "stimecmph", ALL, "time of the supervisor timer interrupt, high half",
+        note=_SSTC_NOTE),
     Csr(
         SATP, "satp", ALL, "address translation",
         (
@@ -340,7 +351,11 @@ _MACHINE: tuple[Csr, ...] = (
         "written bit only",
     ),
     Csr(MENVCFG, "menvcfg", ENVCFG_MASK, "environment of S- and U-mode", _FIOM),
-    Csr(MENVCFGH, "menvcfgh", 0, "upper half of menvcfg; 0"),
+    Csr(
+        MENVCFGH, "menvcfgh", ENVCFGH_MASK, "upper half of menvcfg",
+        (Field("STCE", 31, 31, "1: stimecmp drives the supervisor timer interrupt (Sstc)"),),
+        note="0, and ignores writes, on a machine without Sstc",
+    ),
     Csr(
         MCOUNTINHIBIT, "mcountinhibit", COUNTINHIBIT_MASK, "counters that stand still",
         (

@@ -10,6 +10,7 @@ from toyvm.devices.bus import Bus
 from toyvm.devices.clint import Clint
 from toyvm.devices.dma import DmaMemory
 from toyvm.devices.finisher import Finisher
+from toyvm.devices.irq import IrqLine
 from toyvm.devices.plic import Plic
 from toyvm.devices.rtc import Rtc
 from toyvm.devices.uart import Uart16550
@@ -38,7 +39,7 @@ class HartPort(Protocol):
     def mtime(self) -> int: ...
     def set_mtime(self, ticks: int) -> None: ...
     def set_timecmp(self, hart: int, ticks: int) -> None: ...
-    def set_line(self, bit: int, level: bool) -> None: ...
+    def set_line(self, bit: int, level: bool, hart: int = 0) -> None: ...
     def exited(self, kind: str, code: int) -> None: ...
     def failed(self, error: Exception) -> object: ...
 
@@ -88,6 +89,11 @@ def default_mac(index: int) -> bytes:
     return bytes((0x52, 0x54, 0, 0x12, 0x34, (0x56 + index) & 255))
 
 
+def _line(port: HartPort, bit: int, hart: int) -> IrqLine:
+    """The line of an interrupt controller to bit `bit` of a hart's mip."""
+    return lambda level: port.set_line(bit, level, hart)
+
+
 class Board:
     """All devices, wired to each other, to memory and to the hart's owner.
 
@@ -105,6 +111,7 @@ class Board:
         virtio: str = "legacy",
         first_mac: int = 0,
         devices: Sequence[VirtioDevice] = (),
+        harts: int = 1,
     ) -> None:
         if virtio not in ("legacy", "modern"):
             raise ValueError(f"virtio {virtio!r}: expected legacy or modern")
@@ -120,12 +127,11 @@ class Board:
         self.clint = Clint(
             now=port.mtime,
             set_timecmp=port.set_timecmp,
-            set_msip=lambda hart, level: port.set_line(3, level),
+            set_msip=lambda hart, level: port.set_line(3, level, hart),
+            harts=harts,
             set_time=port.set_mtime,
         )
-        self.plic = Plic(
-            [lambda level: port.set_line(11, level), lambda level: port.set_line(9, level)]
-        )
+        self.plic = Plic([_line(port, bit, hart) for hart in range(harts) for bit in (11, 9)])
         self.uart = Uart16550(self.plic.line(platform.UART0_IRQ), console.write)
         self.rtc = Rtc(
             lambda: EPOCH_NS + port.mtime() * platform.NS_PER_TICK,

@@ -1,4 +1,4 @@
-"""What the physical machine and a VM have in common: a record, a board, and the loop that serves
+"""What the physical machine and a VM have in common: harts, a board, and the loop that serves
 the exits of compiled code.
 
 A subclass says how to execute (`_execute`): the machine runs its hart, a VM runs its vCPU.
@@ -15,18 +15,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from toyvm import platform
 from toyvm.firmware.sbi import Sbi
 from toyvm.hart import core as hart_core
-from toyvm.hart import csrfile, events, trap
+from toyvm.hart import decode, events, trap
 from toyvm.hart import state as s
 from toyvm.hart.core import Hart
-from toyvm.isa import csr
 from toyvm.isa.causes import CAUSE_LOAD_ACCESS_FAULT, CAUSE_STORE_ACCESS_FAULT, cause_title
 from toyvm.machine.board import Board, Console
 from toyvm.machine.boot import Boot, BootOptions, plan
+from toyvm.machine.harts import TURN, Harts, signed64
 from toyvm.machine.htif import Htif
-from toyvm.machine.inspection import Inspection
 from toyvm.machine.loader import Program
 from toyvm.machine.memory import GuestRam
 
@@ -56,18 +54,18 @@ class Stop:
     detail: str = ""
 
 
-class Computer(Inspection):
+class Computer(Harts):
     """One RV32IMA computer; use Machine (bare) or hypervisor.Vm (virtualised).
 
     `ram` is uint8 of the whole host machine, `fmap` int32[pages]: which of its pages are ours.
+    `turn` is the steps after which the next hart runs.
     """
 
     def __init__(
         self,
         ram: np.ndarray,
         fmap: np.ndarray,
-        hart: Hart,
-        record: np.ndarray,
+        harts: list[Hart],
         bios: str | Path | Any = "sbi",
         drives: Sequence[Any] = (),
         nets: Sequence[Any] = (),
@@ -78,17 +76,16 @@ class Computer(Inspection):
         devices: Sequence[Any] = (),
         initrd: Any = None,
         dtb: Any = None,
+        turn: int = TURN,
     ) -> None:
-        self.hart = hart
-        self.x = hart.x
-        self.record = record
-        self.memory = GuestRam(ram, fmap, hart.invalidate)
+        self._seat(harts, turn)
+        self.memory = GuestRam(ram, fmap, self._ram_written)
         self.bios = bios
         self.boot_options = BootOptions(bios, append, initrd, dtb)
         self._boot: Boot | None = None
         self.console = console or Console()
         self.board = Board(
-            self, self.memory, self.console, drives, nets, virtio, first_mac, devices
+            self, self.memory, self.console, drives, nets, virtio, first_mac, devices, len(harts)
         )
         self.sbi = Sbi(self)
         self.program: Program | None = None
@@ -97,8 +94,6 @@ class Computer(Inspection):
         """Python exceptions that device or backend code let through (each one a bug)."""
         self.report = ""
         """Why a guest died, with the traceback if the fault was ours."""
-        self.waiting = False
-        """True while the hart sleeps in wfi."""
         self._stop: Stop | None = None
         self._trapping = 0
         self._breakpoints: set[int] = set()
@@ -112,6 +107,13 @@ class Computer(Inspection):
         """Run compiled code until STEPS == end or an exit; an `events.EXIT_` code."""
         raise AssertionError("Computer is a base class: use Machine or Vm")
 
+    def _ram_written(self, offset: int, length: int) -> None:
+        """A device or a debugger has written these bytes of `ram`."""
+        core = self.hart.core
+        decode.invalidate(core.dec, core.slots, np.int64(offset), np.int64(length))
+        for hart in self.harts:
+            hart.release(offset, length)
+
     # ---- loading ----------------------------------------------------------------------------
 
     def load(self, image: Any) -> Program:
@@ -119,7 +121,13 @@ class Computer(Inspection):
 
         LoadError if it is broken or does not fit; then nothing has changed.
         """
-        boot = plan(image, self.boot_options, self.memory.size)
+        boot = plan(
+            image,
+            self.boot_options,
+            self.memory.size,
+            len(self.harts),
+            bool(self.record[s.SSTC]),
+        )
         self._start(boot)
         return boot.program
 
@@ -140,23 +148,44 @@ class Computer(Inspection):
 
     def _reset(self, boot: Boot) -> None:
         """Power-on registers as QEMU leaves them: hart id in a0, device tree in a1."""
-        # First, while the record of a bare hart still knows what its caches hold.
-        self.hart.flush()
-        fresh = hart_core.new_record(0, int(self.record[s.PMP_COUNT]))
-        fresh[s.DELIVER] = self.record[s.DELIVER]
-        self.record[:] = fresh
-        self.x[:] = 0
-        self.hart.p[s.RESERVATION] = -1
-        self.hart.set_breakpoints(sorted(self._breakpoints))
+        for hart in self.harts:
+            # First, while the record of a bare hart still knows what its caches hold.
+            hart.adopt(self.hart)
+            hart.flush()
+        for index, hart in enumerate(self.harts):
+            self._reset_hart(hart, index)
+        self._seat(self.harts, self.turn)
+        self._begin_turn(0)
+        self._set_breakpoints(sorted(self._breakpoints))
         self.board.reset()
         self._stop = None
         self._trapping = 0
-        self.waiting = False
         self.warnings = list(boot.warnings)
         if self.bios == "sbi":
             hart_core.prepare_for_sbi(self.record, boot.start)
-        self.x[11] = boot.tree
-        self.x[12] = boot.dynamic
+            for hart in self.harts[1:]:
+                # They wait for the first one to start them (SBI 1.0, chapter 9).
+                hart.state = hart_core.STOPPED
+                hart.waiting = True
+        for index, hart in enumerate(self.harts):
+            hart.x[10] = index
+            hart.x[11] = boot.tree
+            hart.x[12] = boot.dynamic
+
+    def _reset_hart(self, hart: Hart, index: int) -> None:
+        """Power-on state of one hart, its configuration kept."""
+        old = hart.record
+        fresh = hart_core.new_record(
+            index, int(old[s.PMP_COUNT]), bool(old[s.SSTC]), bool(old[s.AD_FAULT])
+        )
+        fresh[s.DELIVER] = old[s.DELIVER]
+        # A bare hart's record still counts how often decoded words were forgotten.
+        fresh[s.FORGETS] = old[s.FORGETS]
+        old[:] = fresh
+        hart.x[:] = 0
+        hart.p[s.RESERVATION] = -1
+        hart.state = hart_core.STARTED
+        hart.waiting = False
 
     # ---- running ----------------------------------------------------------------------------
 
@@ -168,9 +197,9 @@ class Computer(Inspection):
         """
         if self._stop is not None:
             return self._stop
-        before = int(self.record[s.STEPS]), int(self.record[s.NOT_RETIRED])
+        before = self._progress()
         try:
-            stop = self._run(before[0] + max_steps, idle)
+            stop = self._run(max_steps, idle)
             self._notice_trap_loop(*before)
             return self._stop or stop
         except Exception as error:
@@ -183,13 +212,19 @@ class Computer(Inspection):
         self._stop = Stop(ERROR, 4, f"{type(error).__name__} in a device: {error}")
         return self._stop
 
+    def _progress(self) -> tuple[int, int]:
+        """Steps made and traps delivered, by all harts."""
+        traps = sum(int(hart.record[s.NOT_RETIRED]) for hart in self.harts)
+        return self.steps, traps
+
     def _notice_trap_loop(self, steps: int, traps: int) -> None:
         """End a machine that has done nothing but trap for TRAP_LOOP steps, in however many runs.
 
         `steps` and `traps` are those before the last run.
         """
-        taken = int(self.record[s.NOT_RETIRED]) - traps
-        if taken != int(self.record[s.STEPS]) - steps:
+        steps_now, traps_now = self._progress()
+        taken = traps_now - traps
+        if taken != steps_now - steps:
             self._trapping = 0
             return
         self._trapping += taken
@@ -208,8 +243,11 @@ class Computer(Inspection):
             f"{vector} to a mapped, executable handler",
         )
 
-    def _run(self, end: int, idle: int | None) -> Stop:
+    def _run(self, max_steps: int, idle: int | None) -> Stop:
+        self._point(self._turn)
         record = self.record
+        # In steps of the hart that runs: a change of turns translates it.
+        end = int(record[s.STEPS]) + max_steps
         self.board.poll()
         self._htif.poll()
         stalled = 0
@@ -218,9 +256,12 @@ class Computer(Inspection):
             if due is not None and due <= self.mtime():
                 self.board.rtc.poll()
                 due = None
-            if self.waiting:
-                self.board.work()
-                if not self.hart_pending():
+            before = int(record[s.STEPS])
+            if self.hart.waiting or before >= self._turn_end:
+                if self.hart.waiting:
+                    self.board.work()
+                following = self._following()
+                if following < 0:
                     slept = self._sleep(idle)
                     if slept < 0:
                         return Stop(IDLE)
@@ -229,9 +270,10 @@ class Computer(Inspection):
                         idle -= slept
                         end -= slept
                     continue
-                self.waiting = False
-            before = int(record[s.STEPS])
-            limit = min(end, before + CHUNK)
+                end += self._begin_turn(following)
+                record = self.record
+                before = int(record[s.STEPS])
+            limit = min(end, self._turn_end, before + CHUNK)
             if due is not None:
                 limit = min(limit, before + max(1, self._steps_to(due)))
             code = self._execute(limit)
@@ -253,7 +295,7 @@ class Computer(Inspection):
             elif code == events.EXIT_SBI:
                 self._sbi_call()
             elif code == events.EXIT_WFI:
-                self.waiting = True
+                self.hart.waiting = True
             elif code == events.EXIT_WATCH:
                 stop = self._watch_hit()
                 if stop:
@@ -288,31 +330,6 @@ class Computer(Inspection):
             return -1
         self.record[s.IDLE] += distance
         return distance
-
-    def sleep_distance(self) -> int | None:
-        """Steps until a timer wakes the sleeping hart; None if none will: none set or enabled."""
-        record = self.record
-        deadlines = [(s.TIMECMP, csr.MIP_MTIP)]
-        if record[s.STIMER_ON]:
-            deadlines.append((s.STIMECMP, csr.MIP_STIP))
-        enabled = int(record[s.MIE])
-        now = self.mtime()
-        ticks = [int(record[at]) for at, bit in deadlines if enabled & bit]
-        device = self.board.deadline()
-        if device is not None:
-            ticks.append(device)
-        ticks = [tick for tick in ticks if now < tick < s.NEVER >> 8]
-        return self._steps_to(min(ticks)) if ticks else None
-
-    def _steps_to(self, tick: int) -> int:
-        """Steps, running or asleep, until mtime is `tick`."""
-        record = self.record
-        clock = int(record[s.STEPS] + record[s.IDLE])
-        return (tick - int(record[s.TIME_OFFSET])) * platform.STEPS_PER_TICK - clock
-
-    def hart_pending(self) -> int:
-        """mip & mie of the guest: what would wake a wfi."""
-        return int(csrfile.mip_now(self.record) & self.record[s.MIE])
 
     def _mmio(self) -> None:
         """Perform the access that compiled code left to the bus, and finish the instruction."""
@@ -352,25 +369,11 @@ class Computer(Inspection):
         record[s.NOT_RETIRED] += 1
         record[s.RESERVATION] = -1
         self.hart.p[s.RESERVATION] = -1
+        if self._resume:
+            self._enter_supervisor(self.hart, *self._resume)
+            self._resume = None
 
     # ---- what devices and firmware ask of us (HartPort, SbiPort) ------------------------------
-
-    def mtime(self) -> int:
-        """Guest time in ticks."""
-        return int(csrfile.time_now(self.record))
-
-    def set_mtime(self, ticks: int) -> None:
-        """The guest wrote mtime."""
-        self.record[s.TIME_OFFSET] += min(ticks, s.NEVER >> 4) - self.mtime()
-
-    def set_timecmp(self, hart: int, ticks: int) -> None:
-        """The guest wrote mtimecmp."""
-        self.record[s.TIMECMP] = min(ticks, s.NEVER)
-
-    def set_line(self, bit: int, level: bool) -> None:
-        """An interrupt line of the hart: `bit` is its position in mip."""
-        lines = int(self.record[s.LINES])
-        self.record[s.LINES] = lines | 1 << bit if level else lines & ~(1 << bit)
 
     def exited(self, kind: str, code: int) -> None:
         """The guest wrote the test finisher."""
@@ -385,7 +388,7 @@ class Computer(Inspection):
         return self.console.get()
 
     def set_timer(self, ticks: int) -> None:
-        self.record[s.STIMECMP] = min(ticks, s.NEVER)
+        self.record[s.STIMECMP] = signed64(ticks)
 
     def shutdown(self, reason: str, code: int) -> None:
         self._stop = Stop(EXIT, code, reason)
@@ -402,23 +405,32 @@ class Computer(Inspection):
         """Run exactly `n` steps, breakpoints notwithstanding."""
         with_breaks = self._breakpoints
         if with_breaks:
-            self.hart.set_breakpoints([])
+            self._set_breakpoints([])
         try:
             return self.run(n)
         finally:
             if with_breaks:
-                self.hart.set_breakpoints(sorted(with_breaks))
+                self._set_breakpoints(sorted(with_breaks))
+
+    def _set_breakpoints(self, addresses: list[int]) -> None:
+        """In all harts: they share decoded words, and so the stops in them."""
+        self.hart.set_breakpoints(addresses)
+        for hart in self.harts:
+            if hart is not self.hart:
+                hart.adopt(self.hart)
+                hart.set_breakpoints(addresses)
 
     def _step_over(self, end: int) -> int:
         """Pass a stop word that belongs to another address; an EXIT_ code of the one step."""
-        self.hart.set_breakpoints([])
+        self._set_breakpoints([])
         code = self._execute(min(end, int(self.record[s.STEPS]) + 1))
-        self.hart.set_breakpoints(sorted(self._breakpoints))
+        self._set_breakpoints(sorted(self._breakpoints))
         return code
 
     def resume(self, max_steps: int) -> Stop:
         """Like `run`, but a breakpoint at the current pc does not stop at once."""
-        if self._stop is None and not self.waiting and self.pc in self._breakpoints:
+        self._point(self._turn)
+        if self._stop is None and not self.hart.waiting and self.pc in self._breakpoints:
             stop = self.step(1)
             if stop.reason != BUDGET:
                 return stop
@@ -432,13 +444,13 @@ class Computer(Inspection):
 
     def add_breakpoint(self, va: int) -> None:
         """Stop before the instruction at `va`; ValueError beyond 32 breakpoints."""
-        self.hart.set_breakpoints(sorted(self._breakpoints | {va}))
+        self._set_breakpoints(sorted(self._breakpoints | {va}))
         self._breakpoints.add(va)
 
     def remove_breakpoint(self, va: int) -> None:
         """Forget a breakpoint; nothing happens if there is none."""
         self._breakpoints.discard(va)
-        self.hart.set_breakpoints(sorted(self._breakpoints))
+        self._set_breakpoints(sorted(self._breakpoints))
 
     def set_watchpoints(self, ranges: Iterable[tuple[int, int, int]]) -> None:
         """Stop after accesses to (va, length, kinds: 1 load, 2 store, 3 both)."""
@@ -449,6 +461,10 @@ class Computer(Inspection):
         ranges = list(self._watchpoints)
         ranges += self._htif.ranges()
         self.hart.set_watchpoints(ranges)
+        for hart in self.harts:
+            if hart is not self.hart:
+                hart.adopt(self.hart)
+                hart.set_watchpoints(ranges)
 
     def _watch_hit(self) -> Stop | None:
         va = int(self.hart.p[s.WATCH_HIT])

@@ -38,16 +38,6 @@ class Inspection:
         """Privilege mode: "M", "S" or "U" (virtual in a VM)."""
         return MODES[int(self.record[s.MODE])]
 
-    @property
-    def steps(self) -> int:
-        """Steps so far: retired instructions and delivered traps."""
-        return int(self.record[s.STEPS])
-
-    @property
-    def instret(self) -> int:
-        """Instructions retired so far."""
-        return int(self.record[s.STEPS] - self.record[s.NOT_RETIRED])
-
     def csr(self, name: str | int) -> int:
         """The value of a CSR by name or number; KeyError if there is none."""
         number = csr.BY_NAME[name].number if isinstance(name, str) else name
