@@ -140,7 +140,8 @@ class Prover:
         vm, pair = self.pair.vm, self.pair
         scan.guest_scan(
             words, kinds, self._guest_bug, self._values, self._bases[name],
-            pair.bare.core, pair.bare_at, vm.hart.core, vm.hart.guest_core, vm.control, pair.guest_at,
+            pair.bare.core, pair.bare_at, vm.hart.core, vm.hart.guest_core, vm.control,
+            pair.guest_at,
         )  # fmt: skip
 
     def block(self, words: np.ndarray, proof: Proof) -> None:
