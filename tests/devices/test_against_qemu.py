@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from toyvm import platform
 from toyvm.devices.clint import Clint
 from toyvm.devices.finisher import Finisher
 from toyvm.devices.plic import Plic
+from toyvm.devices.rtc import Rtc
 from toyvm.devices.uart import Uart16550
 from toyvm.devices.virtio_mmio import VirtioMmio
 
@@ -57,6 +59,81 @@ def test_uart(board):
         history.append(("write", offset, width, value))
         board.store(address, width, value)
         assert uart.write(offset, width, value)
+
+
+def test_uart_with_all_trigger_levels(tmp_path):
+    """The interrupt is looked at when more time has passed than four characters take, as it always
+    has for us.  Then QEMU reports the timeout even where the trigger level is reached."""
+    rng = random.Random(16551)
+    uart = Uart16550(lambda level: None, lambda data: None)
+    uart.reset()
+    history = []
+    causes = set()
+    with QTest(tmp_path, running=True) as board:
+
+        def store(offset: int, value: int) -> None:
+            history.append(("write", offset, value))
+            board.store(platform.UART0_BASE + offset, 1, value)
+            assert uart.write(offset, 1, value)
+
+        for offset, value in ((3, 0x83), (0, 1), (1, 0), (3, 0x03)):  # as fast as it gets
+            store(offset, value)
+        for _ in range(700):
+            offset = rng.choice((0, 0, 1, 2, 2, 2, 4, 5, 6))
+            if rng.random() < 0.5:
+                if offset == 2:
+                    time.sleep(0.005)
+                mine, theirs = uart.read(offset, 1), board.load(platform.UART0_BASE + offset, 1)
+                history.append(("read", offset, mine, theirs))
+                if offset == 2 and (mine, theirs) == (0xC4, 0xCC):
+                    mine = theirs
+                assert mine == theirs, history[-20:]
+                if offset == 2:
+                    causes.add(mine & 15)
+                continue
+            value = rng.getrandbits(8)
+            if offset == 1:
+                value = rng.choice((0, 1, 2, 3, 5, 7, 15))
+            elif offset == 2:
+                value = rng.choice((0x00, 0x01, 0x41, 0x81, 0xC1, 0xC1, 0x83))
+            elif offset == 4:
+                value = rng.choice((0x10, 0x1B, 0x1F, 0x0B))
+            for _ in range(rng.choice((1, 1, 5, 17)) if offset == 0 else 1):
+                store(offset, value)
+    assert causes == {1, 2, 4, 6, 12}
+
+
+def test_rtc(tmp_path):
+    """QEMU's clock stands still, so both see the same time, and alarms are past or far away."""
+    rng = random.Random(11)
+    base = platform.RTC_BASE
+    with QTest(tmp_path, "-rtc", "clock=vm") as board:
+        now = board.load(base, 4) | board.load(base + 4, 4) << 32
+        lines = []
+        rtc = Rtc(lambda: now, lines.append)
+        rtc.read(0, 4)
+        board.store(platform.PLIC_BASE + 0x2000, 4, 1 << 11)
+        board.store(platform.PLIC_BASE + 4 * 11, 4, 1)
+        high, fired = False, 0
+        for _ in range(3000):
+            offset = rng.choice((0, 4, 8, 8, 12, 12, 16, 20, 24, 28, 32))
+            if rng.random() < 0.5:
+                assert rtc.read(offset, 4) == board.load(base + offset, 4), offset
+                continue
+            value = rng.choice((0, 1, 0xFFFF_FFFF, rng.getrandbits(32)))
+            board.store(base + offset, 4, value)
+            lines.clear()
+            rtc.write(offset, 4, value)
+            # The PLIC remembers that the line was high until somebody claims it.
+            claimed = board.load(platform.PLIC_BASE + 0x20_0004, 4)
+            if any(lines):
+                assert claimed == 11
+                board.store(platform.PLIC_BASE + 0x20_0004, 4, 11)
+                fired += 1
+            else:
+                assert claimed == 0 or high
+            high = lines[-1] if lines else high
+        assert fired > 20
 
 
 def test_clint(board):

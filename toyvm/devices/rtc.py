@@ -48,6 +48,7 @@ class Rtc:
         self._latched_high = 0
         self._alarm = 0
         self._armed = False
+        self._due = 0
         self._pending = False
         self._enabled = False
 
@@ -63,11 +64,11 @@ class Rtc:
     @property
     def alarm_in(self) -> int | None:
         """Nanoseconds until an armed alarm, 0 if its time has come; None if none is armed."""
-        return max(0, self._alarm - self.time) if self._armed else None
+        return max(0, self._due - self._now_ns()) if self._armed else None
 
     def poll(self) -> None:
         """Fire an alarm whose time has come."""
-        if self._armed and self._alarm <= self.time:
+        if self._armed and self._due <= self._now_ns():
             self._armed = False
             self._pending = True
             self._drive()
@@ -107,6 +108,8 @@ class Rtc:
         elif offset == ALARM_LOW:
             self._alarm = self._alarm & ~_MASK32 | value
             self._armed = True
+            # As on QEMU the distance counts from here: setting the clock does not change it.
+            self._due = self._now_ns() + self._alarm - self.time
         elif offset == ALARM_HIGH:
             self._alarm = self._alarm & _MASK32 | value << 32
         elif offset == IRQ_ENABLED:
