@@ -1,7 +1,7 @@
 """The device tree of our board: the nodes of QEMU's ``virt`` for the devices that exist here.
 
 Names, ``compatible`` strings and interrupt numbers are QEMU 7.2's, so a kernel that finds its
-devices there finds them here.
+devices there finds them here; so is the order of the nodes, by which kernels number what they find.
 """
 
 from __future__ import annotations
@@ -45,20 +45,19 @@ def build(
     choose(chosen, bootargs, initrd)
     chosen.prop("stdout-path", f"/soc/serial@{platform.UART0_BASE:x}")
 
-    memory = root.child(f"memory@{ram_base:x}")
-    memory.prop("device_type", "memory").prop("reg", _region(ram_base, ram_size))
-
     # Phandles: for each hart the hart and its local controller, then the PLIC, then the finisher.
     local = list(range(2, 2 * harts + 1, 2))
     plic, finisher = 2 * harts + 1, 2 * harts + 2
-    _cpus(root, local, ISA + ("_sstc" if sstc else ""))
-    _soc(root, local, plic, finisher, virtio_slots)
     for name, value in (
         ("poweroff", platform.FINISHER_PASS),
         ("reboot", platform.FINISHER_RESET),
     ):
         node = root.child(name).prop("compatible", f"syscon-{name}")
         node.prop("regmap", finisher).prop("offset", 0).prop("value", value)
+    memory = root.child(f"memory@{ram_base:x}")
+    memory.prop("device_type", "memory").prop("reg", _region(ram_base, ram_size))
+    _cpus(root, local, ISA + ("_sstc" if sstc else ""))
+    _soc(root, local, plic, finisher, virtio_slots)
     return root.flatten()
 
 
@@ -94,38 +93,44 @@ def _soc(root: Node, local: list[int], plic: int, finisher: int, virtio_slots: i
     soc = root.child("soc").prop("#address-cells", 2).prop("#size-cells", 2)
     soc.prop("compatible", "simple-bus").prop("ranges")
 
-    def device(kind: str, base: int, size: int, compatible: str | list[str]) -> Node:
-        node = soc.child(f"{kind}@{base:x}").prop("compatible", compatible)
-        return node.prop("reg", _region(base, size))
-
-    def wired(node: Node, irq: int) -> None:
-        node.prop("interrupt-parent", plic).prop("interrupts", irq)
+    def device(
+        kind: str, base: int, size: int, compatible: str | list[str], irq: int = 0, clock: int = 0
+    ) -> Node:
+        node = soc.child(f"{kind}@{base:x}")
+        if irq:
+            node.prop("interrupts", irq).prop("interrupt-parent", plic)
+        if clock:
+            node.prop("clock-frequency", clock)
+        return node.prop("reg", _region(base, size)).prop("compatible", compatible)
 
     def lines(*numbers: int) -> list[int]:
         return list(chain.from_iterable((p, n) for p in local for n in numbers))
 
+    device("rtc", platform.RTC_BASE, platform.RTC_SIZE, "google,goldfish-rtc", platform.RTC_IRQ)
+    device(
+        "serial",
+        platform.UART0_BASE,
+        platform.UART0_SIZE,
+        "ns16550a",
+        platform.UART0_IRQ,
+        UART_CLOCK_HZ,
+    )
     device(
         "test",
         platform.FINISHER_BASE,
         platform.FINISHER_SIZE,
         ["sifive,test1", "sifive,test0", "syscon"],
     ).prop("phandle", finisher)
-    rtc = device("rtc", platform.RTC_BASE, platform.RTC_SIZE, "google,goldfish-rtc")
-    wired(rtc, platform.RTC_IRQ)
+    for slot in reversed(range(virtio_slots)):
+        base, irq = platform.virtio_base(slot), platform.virtio_irq(slot)
+        device("virtio_mmio", base, platform.VIRTIO_SIZE, "virtio,mmio", irq)
+    controller = soc.child(f"plic@{platform.PLIC_BASE:x}").prop("phandle", plic)
+    controller.prop("riscv,ndev", platform.PLIC_SOURCES)
+    controller.prop("reg", _region(platform.PLIC_BASE, platform.PLIC_SIZE))
+    controller.prop("interrupts-extended", lines(_M_EXTERNAL, _S_EXTERNAL))
+    controller.prop("interrupt-controller")
+    controller.prop("compatible", ["sifive,plic-1.0.0", "riscv,plic0"])
+    controller.prop("#address-cells", 0).prop("#interrupt-cells", 1)
     device(
         "clint", platform.CLINT_BASE, platform.CLINT_SIZE, ["sifive,clint0", "riscv,clint0"]
     ).prop("interrupts-extended", lines(_M_SOFTWARE, _M_TIMER))
-    controller = device(
-        "plic", platform.PLIC_BASE, platform.PLIC_SIZE, ["sifive,plic-1.0.0", "riscv,plic0"]
-    )
-    controller.prop("#address-cells", 0).prop("#interrupt-cells", 1).prop("interrupt-controller")
-    controller.prop("interrupts-extended", lines(_M_EXTERNAL, _S_EXTERNAL))
-    controller.prop("riscv,ndev", platform.PLIC_SOURCES).prop("phandle", plic)
-    uart = device("serial", platform.UART0_BASE, platform.UART0_SIZE, "ns16550a")
-    wired(uart.prop("clock-frequency", UART_CLOCK_HZ), platform.UART0_IRQ)
-    for slot in range(virtio_slots):
-        base = platform.virtio_base(slot)
-        wired(
-            device("virtio_mmio", base, platform.VIRTIO_SIZE, "virtio,mmio"),
-            platform.virtio_irq(slot),
-        )
