@@ -12,6 +12,7 @@ from .diagnostics import Diagnostic, Problem, Reporter, Stop
 from .image import Image
 from .limits import DEFAULT_LIMITS, Limits
 from .link import Options, make_image
+from .lint import lint
 from .lower import lower
 from .objects import ObjectFile
 from .objread import ObjectError, read_object
@@ -20,6 +21,7 @@ from .script import parse_script
 from .script_nodes import Script, ScriptError
 from .source import Files, Source, decode
 from .unit import Unit
+from .warnings import settings
 
 TEXT_BASE = 0x8000_0000
 Given: TypeAlias = Path | str | Source | ObjectFile | Archive
@@ -38,6 +40,7 @@ def assemble(
     defsyms: Mapping[str, str | int] | None = None,
     jail: Path | str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    warnings: Sequence[str] = (),
 ) -> Image:
     """Assemble the sources and link them, with objects and archives, into one program.
 
@@ -48,10 +51,12 @@ def assemble(
     symbols for the linker: numbers or expressions.  ``entry`` is a symbol or an address; without
     it the script's entry counts, then ``_start``, then the first address of the code.
     With a ``jail`` ``.include`` and ``.incbin`` read only files inside that directory.
+    ``warnings`` are words of ``-W``: names of ``assembler.warnings.KINDS``, ``no-NAME``, ``all``,
+    ``none``, ``error``; ValueError for others.
 
     Raises AssemblyError; never anything else because of what the files say.
     """
-    reporter = Reporter(limits.errors, limits.warnings)
+    reporter = Reporter(settings(warnings), limits.errors, limits.warnings)
     files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
     try:
         inputs = read_inputs(sources, files, reporter, limits, defines or {})
@@ -80,12 +85,13 @@ def assemble_object(
     defines: Mapping[str, int] | None = None,
     jail: Path | str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    warnings: Sequence[str] = (),
 ) -> ObjectFile:
     """Assemble one source into a relocatable object; ``to_elf()`` of it gives the file.
 
     Raises AssemblyError, as ``assemble`` does.  Warnings stand in ``warnings`` of the object.
     """
-    reporter = Reporter(limits.errors, limits.warnings)
+    reporter = Reporter(settings(warnings), limits.errors, limits.warnings)
     files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
     try:
         inputs = read_inputs(source, files, reporter, limits, defines or {})
@@ -199,13 +205,14 @@ def _assemble_unit(
     far: set[int] = set()
     rounds = work = 0
     while True:
-        own = Reporter(limits.errors, limits.warnings)
+        own = Reporter(reporter.warnings_on, limits.errors, limits.warnings)
         unit = Unit(name, files, own, limits, defines, far)
         unit.assemble(text)
         if own.errors:
             break
         more = unit.out_of_reach()
         if not more:
+            lint(unit)
             break
         far = far | more
         rounds += 1

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .warnings import Warnings
 
 _COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "note": "\x1b[1;36m"}
 _BOLD = "\x1b[1m"
@@ -72,6 +76,20 @@ class Diagnostic:
         """Where it is."""
         return Place(self.file, self.line, self.column, self.end_column, self.source)
 
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for other programs; docs/assembler.md describes it."""
+        return {
+            "severity": self.severity,
+            "name": self.name,
+            "message": self.message,
+            **_json_place(self.place),
+            "expected": self.expected,
+            "notes": list(self.notes),
+            "hint": self.hint,
+            "related": [{"message": text, **_json_place(place)} for text, place in self.related],
+            "chain": [{"message": text, **_json_place(place)} for text, place in self.chain],
+        }
+
     def render(self, color: bool = False) -> str:
         """The message as text of several lines, in the manner of rustc."""
 
@@ -97,6 +115,16 @@ class Diagnostic:
         for text, place in self.chain:
             out.append(f"{gap} {bar} {text} at {place}")
         return "\n".join(out)
+
+
+def _json_place(place: Place) -> dict[str, Any]:
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "end_column": place.end_column,
+        "source": printable(place.source),
+    }
 
 
 def _excerpt(place: Place, label: str, margin: int, paint) -> list[str]:
@@ -205,8 +233,12 @@ class Stop(Exception):
 
 @dataclass
 class Reporter:
-    """Collects diagnostics: each once, at most ``max_errors`` errors kept."""
+    """Collects diagnostics: each once, at most ``max_errors`` errors kept.
 
+    Warnings that ``warnings_on`` turns off are dropped, others may become errors.
+    """
+
+    warnings_on: Warnings
     max_errors: int = 20
     max_warnings: int = 100
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -217,6 +249,11 @@ class Reporter:
 
     def add(self, item: Diagnostic) -> None:
         """Keep ``item`` unless it was seen before or there are too many of its kind."""
+        if item.severity == "warning" and item.name:
+            if item.name not in self.warnings_on.enabled:
+                return
+            if item.name in self.warnings_on.errors:
+                item = replace(item, severity="error")
         key = (item.severity, item.file, item.line, item.column, item.message)
         if key in self._seen:
             # A repetition makes the same mistake again and again.

@@ -8,7 +8,7 @@ from .lexer import Span
 from .limits import Limits
 from .operands import LIKE_REGISTER, not_a_register
 from .reporting import Reporting
-from .sections import Section
+from .sections import SHF_EXECINSTR, Section
 from .values import ABSOLUTE, LABEL, UNDEFINED, Bound, Rel, Scope, Symbol, bind, bind_stored
 
 
@@ -22,6 +22,7 @@ class Names(Reporting, Scope):
         super().__init__(reporter, limits)
         self.symbols: dict[str, Symbol] = {}
         self.absolute: Section | None = None
+        self.numeric_before: list[Symbol] = []
         self.numeric: dict[int, Symbol] = {}
         self.numeric_ahead: dict[int, Symbol] = {}
         self.numeric_count: dict[int, int] = {}
@@ -39,6 +40,9 @@ class Names(Reporting, Scope):
             symbol = self.numeric_ahead.pop(number, None) or Symbol(name)
             instance = self.numeric_count[number] = self.numeric_count.get(number, 0) + 1
             symbol.elf_name = f".L{number}\x02{instance}"
+            old = self.numeric.get(number)
+            if old is not None and old.used_at < 0:
+                self.numeric_before.append(old)
             self.numeric[number] = symbol
         else:
             known = self.symbols.get(name)
@@ -51,7 +55,9 @@ class Names(Reporting, Scope):
                 problem.label = True
                 self.report(problem)
                 return False
-        symbol.value = section.size
+        symbol.value = size = section.size
+        if section.flags & SHF_EXECINSTR:
+            section.label_offsets.append(size)
         if section is self.absolute:
             symbol.state = ABSOLUTE
         else:
@@ -102,6 +108,7 @@ class Names(Reporting, Scope):
                 f"there is no label `{number}:` before this line",
                 hint=f"`{number}f` looks forward",
             )
+        symbol.used_at = self.place
         return symbol
 
     def check_numeric(self) -> None:

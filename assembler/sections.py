@@ -122,6 +122,7 @@ class Section:
     ``row_offsets`` and ``row_places`` map content to source: where each statement's bytes begin,
     in rising order, and its packed source position; ``data_rows`` numbers those that are no
     instructions, and ``marks`` has what else changes between code ("$x") and data ("$d").
+    ``label_offsets`` says where labels stand in code.
     ``address`` is the final address of the first byte, set by the layout.
     ``parts`` are the subsections by number; one of them has its section as ``parent`` and
     begins ``shift`` bytes behind its start once the source is read (-1 before).
@@ -137,6 +138,7 @@ class Section:
     reserved: int = 0
     row_offsets: array[int] = field(default_factory=lambda: array("Q"))
     row_places: array[int] = field(default_factory=lambda: array("Q"))
+    label_offsets: array[int] = field(default_factory=lambda: array("Q"))
     fixups: list[Fixup] = field(default_factory=list)
     address: int = 0
     data_rows: array[int] = field(default_factory=lambda: array("Q"))

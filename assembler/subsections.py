@@ -76,6 +76,7 @@ def _append(root: Section, part: Section) -> None:
     root.marks += [(offset + shift, name) for offset, name in part.marks]
     root.row_offsets.extend(offset + shift for offset in part.row_offsets)
     root.row_places.extend(part.row_places)
+    root.label_offsets.extend(offset + shift for offset in part.label_offsets)
     for fixup in part.fixups:
         fixup.offset += shift
     root.fixups += part.fixups

@@ -9,7 +9,7 @@ from ..diagnostics import Problem
 from ..expressions import Modified
 from ..lexer import Span, parse_string, split_operands
 from ..operands import operand
-from ..sections import DATA_KINDS, Fixup
+from ..sections import DATA_KINDS, SHF_ALLOC, Fixup
 from ..source import encode
 from ..values import Rel, anchored
 
@@ -20,13 +20,23 @@ _LARGEST_ALIGNMENT = 24
 Directive = Callable[["Unit", Span], None]
 
 
-def integers(size: int) -> Directive:
-    """A handler for .byte, .half, .word or .dword: values of ``size`` bytes."""
+def integers(size: int, aligned: bool = False) -> Directive:
+    """A handler for .byte, .half, .word or .dword: values of ``size`` bytes.
+
+    ``aligned`` values warn where one load cannot fetch (each half of) them.
+    """
     mask = (1 << 8 * size) - 1
     kind = DATA_KINDS[size]
+    step = min(size, 4) if aligned else 1
 
     def handler(unit: Unit, args: Span) -> None:
         section = unit.section
+        if section.size % step and section.flags & SHF_ALLOC and args.text:
+            unit.warn(
+                "misaligned-data",
+                f"this stands {section.size % step} bytes behind a multiple of {step}",
+                hint=f"put `.balign {step}` before the label, or use .{size}byte where it is meant",
+            )
         for index, span in enumerate(split_operands(args.text, args.start)):
             value = _value(unit, span, index)
             if isinstance(value, int):
@@ -258,16 +268,16 @@ def _operands(args: Span, least: int, most: int, form: str) -> list[Span]:
 
 DIRECTIVES: dict[str, Directive] = {
     ".byte": integers(1),
-    ".half": integers(2),
-    ".short": integers(2),
-    ".hword": integers(2),
+    ".half": integers(2, aligned=True),
+    ".short": integers(2, aligned=True),
+    ".hword": integers(2, aligned=True),
     ".2byte": integers(2),
-    ".word": integers(4),
-    ".long": integers(4),
-    ".int": integers(4),
+    ".word": integers(4, aligned=True),
+    ".long": integers(4, aligned=True),
+    ".int": integers(4, aligned=True),
     ".4byte": integers(4),
-    ".dword": integers(8),
-    ".quad": integers(8),
+    ".dword": integers(8, aligned=True),
+    ".quad": integers(8, aligned=True),
     ".8byte": integers(8),
     ".ascii": strings(b""),
     ".asciz": strings(b"\0"),

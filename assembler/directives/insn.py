@@ -116,7 +116,7 @@ def _fields(unit: Unit, form: str, texts: list[str]) -> None:
             problem.operand, problem.span = -2, None
             problem.notes = (*problem.notes, *note)
             raise
-    unit.emit(word.to_bytes(4, "little"))
+    unit.emit(word.to_bytes(4, "little"), instruction=True)
 
 
 def _fits(patterns: list[Span], texts: list[str]) -> bool:

@@ -172,7 +172,7 @@ def nop(unit: Unit, args: Span) -> None:
     """.nop: an instruction that does nothing"""
     if args.text.strip():
         raise Problem("`.nop` takes no operands", operand=-2)
-    unit.emit(NOP)
+    unit.emit(NOP, instruction=True)
 
 
 def accepted(unit: Unit, args: Span) -> None:

@@ -72,8 +72,8 @@
     binary sub, MIN, 1, MAX
 
     li   s0, 5                   # x0 stays 0
-    add  zero, s0, s0
-    mul  x0, s0, s0
+    .insn r OP, 0, 0, x0, s0, s0    # add x0, s0, s0
+    .insn r OP, 0, 1, x0, s0, s0    # mul x0, s0, s0
     check zero, 0
 
     lui  s0, 0xfffff

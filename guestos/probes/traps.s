@@ -52,7 +52,7 @@
     li   s0, HOLE
     li   s1, 99
     on_trap 1f
-0:  jalr s1, 0(s0)               # the jump is fine, what it finds is not
+    jalr s1, 0(s0)               # the jump is fine, what it finds is not
 1:  check_trap CAUSE_INSN_ACCESS_FAULT
     load_word s2, probe_epc
     check s2, HOLE
@@ -76,7 +76,7 @@
 1:  check_trap CAUSE_INSN_MISALIGNED
     check_epc 0b
     on_trap 1f
-    .word 0x00040163             # beq s0, zero, . + 2: not taken, so it does not trap
+    .insn 0x00040163             # beq s0, zero, . + 2: not taken, so it does not trap
 1:  check_no_trap
 2:
 

@@ -49,7 +49,7 @@
     on_trap 3f
     csrsi mstatus, MSTATUS_MIE
 1:  wfi
-2:  j    1b
+    j    1b
 3:  check_trap CAUSE_INTERRUPT | IRQ_MTI
     load_word s0, probe_epc
     la   s1, 1b

@@ -69,6 +69,31 @@ def test_errors_as_json(cli, source, tmp_path):
     rows = json.loads(result.err)
     assert [(row["severity"], row["line"]) for row in rows] == [("error", 1), ("error", 2)]
     assert rows[0]["file"] == str(path)
+    assert rows[1]["source"] == "    lw a0, 9999(a1)"
+    assert (rows[1]["column"], rows[1]["end_column"]) == (12, 20)
+    assert set(rows[0]) == {
+        "severity", "name", "message", "file", "line", "column", "end_column", "source",
+        "expected", "notes", "hint", "related", "chain",
+    }  # fmt: skip
+
+
+def test_warnings_are_chosen_by_name(cli, source, tmp_path):
+    path = source("_start: add x0, a0, a1\nlost: nop\n")
+    out = tmp_path / "o.elf"
+    result = cli("asm", path, "-o", out)
+    assert result.code == 0
+    assert "warning[write-x0]" in result.err
+    assert "warning[unused-label]" in result.err
+    result = cli("asm", path, "-o", out, "-W", "no-write-x0", "-W", "no-unused-label")
+    assert (result.code, result.err) == (0, "")
+    out.unlink()
+    result = cli("asm", path, "-o", out, "-W", "no-unused-label", "-W", "error")
+    assert result.code == 2
+    assert "error[write-x0]" in result.err
+    assert not out.exists()
+    result = cli("asm", path, "-o", out, "-W", "write-xo")
+    assert result.code == 2
+    assert 'did you mean "write-x0"' in result.err
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,12 @@ def asm(
     define: Annotated[
         list[str] | None, typer.Option("-D", help="SYM=VALUE or SYM (1). May be repeated.")
     ] = None,
+    warning: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-W", help="NAME or no-NAME turns a warning on or off; error makes them errors."
+        ),
+    ] = None,
     error_format: Annotated[str, typer.Option(help="Errors as text or json.")] = "text",
 ) -> int:
     """Assemble; errors go to stderr and nothing is written then."""
@@ -78,6 +84,7 @@ def asm(
     common: dict[str, Any] = {
         "include_dirs": list(include or ()),
         "defines": defines(define or ()),
+        "warnings": warning or (),
     }
     if format_ == "obj":
         for option, value in (
@@ -136,6 +143,8 @@ def _attempt(name: str, what: Any, options: dict[str, Any]) -> tuple[Any, list[A
         made = getattr(assembler, name)(what, **options)
     except assembler.AssemblyError as error:
         return None, list(error.diagnostics)
+    except ValueError as error:
+        fail(f"-W: {error}")
     return made, list(made.warnings)
 
 
@@ -192,11 +201,9 @@ def show(problems: list, form: str) -> None:
     from toyvm.ui.theme import colour_wanted
 
     if form == "json":
-        from dataclasses import asdict
-
         from .output import print_json
 
-        print_json([asdict(problem) for problem in problems], sys.stderr)
+        print_json([problem.as_json() for problem in problems], sys.stderr)
         return
     for problem in problems:
         sys.stderr.write(problem.render(color=colour_wanted(sys.stderr)) + "\n")
