@@ -116,10 +116,7 @@ def from_image(name: str, kind: str, image: Any) -> LoadedImage:
 
 
 def assemble_files(
-    files: Sequence[Path],
-    include: Sequence[Path],
-    defines: Mapping[str, int],
-    warnings: Sequence[str] = (),
+    files: Sequence[Path], include: Sequence[Path], defines: Mapping[str, int]
 ) -> tuple[Any, list[Any]]:
     """(image, diagnostics); the image is None when there are errors."""
     from assembler import AssemblyError, assemble
@@ -128,13 +125,9 @@ def assemble_files(
         if not path.is_file():
             fail(f"no such file: {path}")
     try:
-        image = assemble(
-            list(files), include_dirs=list(include), defines=defines, warnings=warnings
-        )
+        image = assemble(list(files), include_dirs=list(include), defines=defines)
     except AssemblyError as error:
         return None, list(error.diagnostics)
-    except ValueError as error:
-        fail(f"-W: {error}")
     return image, list(image.warnings)
 
 
