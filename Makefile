@@ -6,8 +6,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 USER_STAMP := $(VENV)/.installed
 DEV_STAMP  := $(VENV)/.installed-for-tests
+BENCH_STAMP := $(VENV)/.installed-for-benchmarks
 XDIST  ?= 2
 PYTEST ?=
+BENCH  ?=
 
 .PHONY: help demo test lint docs bench fuzz warm clean
 
@@ -16,7 +18,7 @@ help:
 	@echo "make test                the whole test suite; PYTEST='-k shadow' passes arguments on"
 	@echo "make lint                ruff, mypy and the import rules"
 	@echo "make docs                write the generated pages again"
-	@echo "make bench               measure this computer, into docs/performance.md"
+	@echo "make bench               measure this computer, into docs/performance.md; BENCH='--cold --long'"
 	@echo "make fuzz MINUTES=n      random programs for n minutes, bare, virtualised and on the model"
 	@echo "make clean               remove $(VENV) and everything built"
 	@echo "PYTHON=python3.12 chooses the interpreter; XDIST=n the number of test processes"
@@ -57,8 +59,12 @@ lint: $(DEV_STAMP)
 docs: $(DEV_STAMP)
 	@$(BIN)/python -m toyvm.isa.doc
 
-bench: warm
-	@$(BIN)/python -m benchmarks
+$(BENCH_STAMP): pyproject.toml | warm
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+bench: warm $(BENCH_STAMP)
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 MINUTES ?= 5
 fuzz: warm

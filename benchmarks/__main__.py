@@ -1,9 +1,10 @@
 """Measure everything and write the tables into docs/performance.md: `make bench`.
 
-    python -m benchmarks [--rounds 5] [--cold]
+    python -m benchmarks [--rounds 5] [--steps 200000000] [--cold] [--long] [--only SECTION]
 
-The text outside the two markers stays as it is.  Peers that are not installed are left out.
-`--cold` also measures a first start, with an empty compile cache.
+The text outside the markers stays as it is.  Peers that are not installed are left out.  `--cold`
+also measures a first start with an empty compile cache, `--long` runs of 2,000,000,000
+instructions with all warm-up included.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,11 +22,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import chart, features
+from benchmarks.goals import Goals
 from toyvm.hypervisor.warm import warm
-from toyvm.proofs import bench
+from toyvm.proofs import bench, cpu, overhead, scale
+from toyvm.proofs.peers import Peer, peers
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SECTIONS = ("cpu", "features", "overhead", "exits", "scale", "start")
+LONG_STEPS = 2_000_000_000
 
 
 def processor() -> str:
@@ -38,74 +44,209 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def qemu_version() -> str:
+    """Version of the installed QEMU, or that there is none."""
+    command = shutil.which("qemu-system-riscv32")
+    if command is None:
+        return "no QEMU"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    return "QEMU " + done.stdout.split("version ", 1)[-1].split(" ", 1)[0].strip()
+
+
 def machine_line() -> str:
     """Machine, versions and date in one line."""
-    names = ("numba", "llvmlite", "numpy", "spike")
     versions = []
-    for name in names:
+    for name in ("numba", "llvmlite", "numpy", "spike", "unicorn"):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"no {name}")
-    today = datetime.date.today().isoformat()
     return (
         f"{processor()}, {os.cpu_count()} logical processors, Python "
-        f"{platform.python_version()}, {', '.join(versions)}; {today}."
+        f"{platform.python_version()}, {', '.join([*versions, qemu_version()])}; "
+        f"{datetime.date.today().isoformat()}."
     )
 
 
-def spread(value: dict[str, float] | None) -> str:
-    """`median (min-max)`."""
-    if value is None:
-        return "-"
-    return f"{value['median']:.0f} ({value['min']:.0f}-{value['max']:.0f})"
-
-
-def cpu_section(rounds: int) -> list[str]:
-    """The table of MIPS beside Spike."""
-    lines = [
-        "### Guest MIPS, the same ELF in turns",
+def table(headings: list[str], rows: list[list[str]]) -> list[str]:
+    """A Markdown table; the first column is text, the others are numbers."""
+    return [
+        "| " + " | ".join(headings) + " |",
+        "|---" + "|--:" * (len(headings) - 1) + "|",
+        *("| " + " | ".join(row) + " |" for row in rows),
         "",
-        "| program | instructions | toyvm bare | toyvm in a VM | Spike | bare / Spike |",
-        "|---|--:|--:|--:|--:|--:|",
     ]
-    product, count = 1.0, 0
-    for row in bench.cpu_table(rounds):
-        ratio = row.get("ratio")
-        if ratio:
-            product, count = product * ratio, count + 1
-        lines.append(
-            f"| {row['program']} | {row['steps']:,} | {spread(row['bare'])} | {spread(row['vm'])} "
-            f"| {spread(row.get('spike'))} | {f'{ratio:.2f}' if ratio else '-'} |"
+
+
+def facts_table(title: str, facts: dict[str, Any]) -> list[str]:
+    """A titled table of two columns."""
+
+    def shown(value: Any) -> str:
+        if isinstance(value, float):
+            return f"{value:,.3f}"
+        return f"{value:,}" if isinstance(value, int) else str(value)
+
+    rows = [[name, shown(value)] for name, value in facts.items()]
+    return [f"### {title}", "", *table(["what", "value"], rows)]
+
+
+def spread(cell: cpu.Cell) -> str:
+    """`median (min-max)`."""
+    return f"{cell.median:.0f} ({min(cell.mips):.0f}-{max(cell.mips):.0f})"
+
+
+def cpu_section(rounds: int, steps: int, goals: Goals) -> list[str]:
+    """Guest MIPS of everybody on the six programs, in turns; writes the charts too."""
+    result = cpu.measure(steps=steps, rounds=rounds)
+    names = [peer.name for peer in result.peers]
+    rows = [
+        [name, f"{result.instructions[name]:,}"]
+        + [spread(result.cells[peer, name]) for peer in names]
+        for name in result.programs
+    ]
+    rows.append(["geometric mean", ""] + [f"**{result.geomean(peer):,.0f}**" for peer in names])
+    lines = ["### Guest MIPS on six programs", ""]
+    lines += [f"`{peer.name}`: {peer.what}.  " for peer in result.peers] + [""]
+    lines += table(["program", "instructions", *names], rows)
+    if chart.draw(result, PAGE.parent):
+        lines += ["![geometric mean of each](performance.png)", ""]
+    ratios = [
+        pair
+        for pair in (("bare", "spike"), ("paged", "spike"), ("vm", "bare"), ("tier2", "qemu"))
+        if result.has(*pair)
+    ]
+    if ratios:
+        lines += ["### Ratios, medians of the rounds' own ratios", ""]
+        lines += table(
+            ["program", *(f"{a} / {b}" for a, b in ratios)],
+            [
+                [name, *(f"{result.ratio(a, b, name):.2f}" for a, b in ratios)]
+                for name in result.programs
+            ]
+            + [["geometric mean", *(f"**{result.mean_ratio(a, b):.2f}**" for a, b in ratios)]],
         )
-    if count:
-        lines.append(f"| geometric mean | | | | | {product ** (1 / count):.2f} |")
-    return [*lines, ""]
+    goals.at_least("tier 1, M-mode, geometric mean, MIPS", result.geomean("bare"), 600)
+    if result.has("spike"):
+        for peer, what in (("bare", "M-mode"), ("paged", "Sv32 on")):
+            goals.at_least(f"tier 1, {what} / Spike", result.mean_ratio(peer, "spike"), 2, "×")
+    if result.has("tier2", "qemu"):
+        worst = min(result.ratio("tier2", "qemu", name) for name in result.programs)
+        goals.at_least("tier 2 in a VM / QEMU, worst program", worst, 1, "×")
+        mean = result.mean_ratio("tier2", "qemu")
+        goals.at_least("tier 2 in a VM / QEMU, geometric mean", mean, 2, "×")
+    return lines
 
 
-def plain(value: Any) -> str:
-    """A number as people write it."""
-    if isinstance(value, float):
-        return f"{value:,.3f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def long_section(rounds: int, goals: Goals) -> list[str]:
+    """Runs of 2·10^9 instructions from cold: translation and all."""
+    chosen = [
+        Peer(peer.name, peer.what, peer.level, peer.translated, peer.run, peer.starts)
+        for peer in peers()
+        if peer.name in ("tier2", "qemu")
+    ]
+    if len(chosen) < 2:
+        return []
+    result = cpu.measure(chosen, steps=LONG_STEPS, rounds=max(1, rounds // 2))
+    rows = [
+        [name, *(spread(result.cells[peer.name, name]) for peer in chosen)]
+        + [f"{result.ratio('tier2', 'qemu', name):.2f}"]
+        for name in result.programs
+    ]
+    mean = result.mean_ratio("tier2", "qemu")
+    rows.append(["geometric mean", "", "", f"**{mean:.2f}**"])
+    goals.at_least("tier 2 / QEMU, 2·10^9 instructions from cold", mean, 1, "×")
+    return [
+        f"### Runs of {LONG_STEPS:,} instructions, warm-up included, MIPS",
+        "",
+        *table(["program", "tier2", "qemu", "tier2 / qemu"], rows),
+    ]
 
 
-def facts_section(title: str, facts: dict[str, Any]) -> list[str]:
-    """A table of two columns."""
-    lines = [f"### {title}", "", "| what | value |", "|---|--:|"]
+def features_section(rounds: int) -> list[str]:
+    """What each feature costs."""
+    rows = [
+        [name, f"{mips:.0f}", f"{relative:.3f}"]
+        for name, mips, relative in features.measure(rounds)
+    ]
+    return [
+        f"### What a feature costs in the loop (`{features.PROGRAM}`, tier 1)",
+        "",
+        *table(["with", "MIPS", "time relative to plain"], rows),
+    ]
+
+
+def overhead_section(rounds: int, goals: Goals) -> list[str]:
+    """Virtualised / bare of four loads on each rung."""
+    loads = overhead.measure(rounds=rounds)
+    rows = []
+    wanted = {
+        "u": {"cpu": 1.01, "syscalls": 5, "faults": 6, "switches": 5},
+        "pv": {"cpu": 1.01, "syscalls": 2, "faults": 2, "switches": 2},
+    }
+    for load in loads:
+        for rung, facts in load.facts()["rungs"].items():
+            ratio = facts["ratio"]
+            rows.append(
+                [
+                    f"{load.name}: a {overhead.WHAT[load.name]}",
+                    rung,
+                    f"{load.path:,.0f}",
+                    f"{ratio['median']:.2f} ({ratio['min']:.2f}-{ratio['max']:.2f})",
+                    f"{facts['exits_per_operation']:.2f}",
+                    f"{facts['instructions_per_exit']:,.0f}",
+                    ", ".join(
+                        f"{cause} {count:,}"
+                        for cause, count in sorted(
+                            facts["exits"].items(), key=lambda pair: -pair[1]
+                        )[:4]
+                    ),
+                ]
+            )
+            if rung in wanted:
+                goals.at_most(
+                    f"virtualised / bare, {load.name}, technique {rung}",
+                    ratio["median"],
+                    wanted[rung][load.name],
+                    "×",
+                )
+    heads = ["load", "rung", "bare path, steps", "virtualised / bare", "exits each"]
+    return [
+        "### Virtualised against bare",
+        "",
+        *table([*heads, "steps per exit", "most exits"], rows),
+    ]
+
+
+def exits_section(rounds: int, goals: Goals) -> list[str]:
+    """Microbenchmarks of exits."""
+    facts = bench.exits(rounds)
     for name, value in facts.items():
-        shown = (
-            f"{value:,.3f}"
-            if isinstance(value, float)
-            else f"{value:,}"
-            if isinstance(value, int)
-            else value
-        )
-        lines.append(f"| {name} | {shown} |")
-    return [*lines, ""]
+        if name.startswith("compiled exit"):
+            goals.at_most("a compiled exit, ns", float(value), 50)
+        if name.startswith("device exit"):
+            goals.at_most("a device exit through Python, µs", float(value) / 1000, 5)
+    return facts_table("Cost of an exit", facts)
 
 
-def cold_start() -> dict[str, Any]:
+def scale_section(rounds: int, goals: Goals) -> list[str]:
+    """Threads, sleepers, memory, boot."""
+    boot, memory = scale.boot(), scale.idle_memory()
+    idle, threads = scale.idle_guests(), scale.threads(rounds)
+    goals.at_least(
+        "two VMs on two threads / in turns", threads["throughput, threads / turns"], 1.8, "×"
+    )
+    goals.at_most(
+        "100 idle guests in real time, % of a core", 100 * idle["processor seconds a second"], 5
+    )
+    goals.at_most("an idle VM, resident MiB", memory["resident memory of each, MiB"], 2)
+    goals.at_most("boot of the smallest guest, warm, ms", next(iter(boot.values())), 5)
+    facts = boot | threads
+    facts |= {f"memory: {name}": value for name, value in memory.items()}
+    facts |= {f"idle guests: {name}": value for name, value in idle.items()}
+    return facts_table("Scale", facts)
+
+
+def cold_start() -> dict[str, float]:
     """Elapsed and processor seconds of a first start with an empty compile cache."""
     import resource
 
@@ -123,32 +264,66 @@ def cold_start() -> dict[str, Any]:
         }
 
 
+def start_section(rounds: int, cold: bool, goals: Goals) -> list[str]:
+    """Starts as a user sees them."""
+    facts: dict[str, Any] = bench.start(rounds)
+    for name, value in facts.items():
+        if "--help" in name:
+            goals.at_most("`toyvm --help`, s", value, 0.25)
+        elif "hello" in name:
+            goals.at_most("cached start to the end of `hello`, s", value, 1)
+    if cold:
+        first = cold_start()
+        facts |= first
+        goals.at_most("first start with compiling, s", first["of which processor s"], 15)
+    return facts_table("Starts", facts)
+
+
+def put(page: str, marker: str, text: str) -> str:
+    """Replace what stands between the markers of that name; the page as it is without them."""
+    begin, end = f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
+    if begin not in page or end not in page:
+        return page
+    before, rest = page.split(begin, 1)
+    return f"{before}{begin}\n\n{text.strip()}\n\n{end}{rest.split(end, 1)[1]}"
+
+
 def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=cpu.STEPS)
     parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--only", choices=SECTIONS, action="append")
     arguments = parser.parse_args()
+    rounds, goals = arguments.rounds, Goals()
+    chosen = arguments.only or SECTIONS
     warm(lambda *_: None)
-    lines = [BEGIN, "", machine_line(), ""]
-    lines += cpu_section(arguments.rounds)
-    lines += facts_section("Virtualised / bare", bench.overhead(arguments.rounds))
-    lines += facts_section("Cost of an exit", bench.exits(arguments.rounds))
-    start = bench.start(arguments.rounds)
-    if arguments.cold:
-        start |= cold_start()
-    lines += facts_section("Starts", start)
-    lines.append(END)
-    text = "\n".join(lines)
+    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    makers = {
+        "cpu": lambda: (
+            cpu_section(rounds, arguments.steps, goals)
+            + (long_section(rounds, goals) if arguments.long else [])
+        ),
+        "features": lambda: features_section(rounds),
+        "overhead": lambda: overhead_section(rounds, goals),
+        "exits": lambda: exits_section(rounds, goals),
+        "scale": lambda: scale_section(rounds, goals),
+        "start": lambda: start_section(rounds, arguments.cold, goals),
+    }
+    texts = []
+    for name in chosen:
+        print(f"measuring {name} ...", file=sys.stderr)
+        if affinity:
+            os.sched_setaffinity(0, affinity)
+        texts.append("\n".join(makers[name]()))
+    text = "\n".join([machine_line(), "", "### Goals", "", *goals.lines(), *texts])
     print(text)
-    if PAGE.exists():
-        page = PAGE.read_text()
-        if BEGIN in page and END in page:
-            before, rest = page.split(BEGIN, 1)
-            after = rest.split(END, 1)[1]
-            temporary = PAGE.with_suffix(".tmp")
-            temporary.write_text(before + text + after)
-            temporary.replace(PAGE)
+    if chosen == SECTIONS and PAGE.exists():
+        temporary = PAGE.with_suffix(".tmp")
+        temporary.write_text(put(PAGE.read_text(), "measured", text))
+        temporary.replace(PAGE)
     return 0
 
 

@@ -7,6 +7,7 @@ it does its work (see programs/c/start.S).  A peer that is not installed is left
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import shutil
@@ -107,6 +108,11 @@ class Peer:
 
 
 # ---- ours ----------------------------------------------------------------------------------------
+
+
+def tier_options(tier: int) -> dict[str, Any]:
+    """How to ask a computer of ours for a tier; nothing if this version has only the first."""
+    return {"tier": tier} if "tier" in inspect.signature(Machine).parameters else {}
 
 
 def ours(kind: Callable[..., Any], mode: int, **configuration: Any) -> Callable[[str, int], float]:
@@ -231,11 +237,16 @@ def _has_unicorn() -> bool:
 
 def peers() -> list[Peer]:
     """Ours first, then whoever is installed here."""
+    first = tier_options(1)
     found = [
-        Peer("bare", "toyvm, M-mode", "system", False, ours(Machine, BARE), False),
-        Peer("paged", "toyvm, S-mode with Sv32", "system", True, ours(Machine, PAGED), False),
-        Peer("vm", "toyvm in a VM, with Sv32", "system", True, ours(Vm, PAGED), False),
+        Peer("bare", "toyvm, M-mode", "system", False, ours(Machine, BARE, **first), False),
+        Peer("paged", "toyvm, Sv32", "system", True, ours(Machine, PAGED, **first), False),
+        Peer("vm", "toyvm in a VM, Sv32", "system", True, ours(Vm, PAGED, **first), False),
     ]
+    if first:
+        run = ours(Vm, PAGED, tier=2)
+        what = "toyvm in a VM, Sv32, translated"
+        found.append(Peer("tier2", what, "system", True, run, starts=False, slow=False))
     if spike_command():
         found.append(Peer("spike", "Spike", "system", False, _with_file(BARE, _spike)))
     if shutil.which("qemu-system-riscv32"):
