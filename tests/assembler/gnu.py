@@ -45,7 +45,11 @@ def run(command: list[str], cwd: Path) -> str:
 
 
 def gnu_link(
-    folder: Path, sources: dict[str, str] | list[Path], includes: list[Path] = (), base=0x80000000
+    folder: Path,
+    sources: dict[str, str] | list[Path],
+    includes: list[Path] = (),
+    base=0x80000000,
+    options: list[str] = (),
 ) -> Program:
     """Assemble and link with the GNU tools inside ``folder``."""
     assert AS is not None
@@ -66,8 +70,8 @@ def gnu_link(
         objects.append(str(obj))
     out = folder / "gnu.elf"
     run(
-        [LD, "-m", "elf32lriscv", f"-Ttext={base:#x}", "--no-warn-rwx-segments", *objects,
-         "-o", str(out)],
+        [LD, "-m", "elf32lriscv", f"-Ttext={base:#x}", "--no-warn-rwx-segments", *options,
+         *objects, "-o", str(out)],
         folder,
     )  # fmt: skip
     return read_program(out.read_bytes())
