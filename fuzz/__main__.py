@@ -1,10 +1,15 @@
 """Random programs on the bare machine, in a VM and on the independent model, until time is up.
 
     python -m fuzz --minutes 5 [--seed 1]
+    python -m fuzz --target NAME [--target NAME] [--operations N] [--minutes 5] [--seed 1]
 
 Each program is run in steps of random size; registers, CSRs, clock and reservation are compared
 after each, RAM at the end.  A difference ends the run with code 1 and names the seed and the kind:
 the same seed and kind give the same program in a test.
+
+With --target it is something else that is tried: broken images (elf, flat, tree), accesses to any
+address (mmio), or drivers of a virtio device (virtqueue-blk and so on); see fuzz/targets.py.  Each
+target runs for its share of the minutes, or until it has done so many operations.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import traceback
 from collections import Counter
 from typing import Any
 
+from fuzz.targets import TARGETS
 from tests.hypervisor.test_random_kernels import run
 from tests.support.kernels import machine_kernel, supervisor_kernel
 from tests.support.programs import chaos_program, user_program
@@ -31,13 +37,44 @@ KINDS: dict[str, tuple[Any, dict[str, Any], int]] = {
 }
 
 
+def play(name: str, seed: int, seconds: float, operations: int) -> bool:
+    """Rounds of one target; False if one of them found something."""
+    play_round = TARGETS[name]()
+    began = shown = time.monotonic()
+    first, done = seed, 0
+    while time.monotonic() - began < seconds and not (operations and done >= operations):
+        try:
+            done += play_round(seed)
+        except Exception:
+            traceback.print_exc()
+            print(f"fuzz: {name}: found something with seed {seed}", file=sys.stderr)
+            return False
+        seed += 1
+        if time.monotonic() - shown > 10:
+            shown = time.monotonic()
+            print(f"fuzz: {name}: {done:,} operations", file=sys.stderr)
+    took = time.monotonic() - began
+    print(
+        f"{name}: {done:,} operations in {took:.0f} s, seeds {first} to {seed - 1}: nothing found"
+    )
+    return True
+
+
 def main() -> int:
     """Run until the minutes are over; 0 without a difference, 1 with one."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=1_000_000)
+    parser.add_argument("--target", action="append", choices=sorted(TARGETS))
+    parser.add_argument("--operations", type=int, default=0)
     arguments = parser.parse_args()
     warm(lambda *_: None)
+    if arguments.target:
+        seconds = 60 * arguments.minutes / len(arguments.target)
+        for name in arguments.target:
+            if not play(name, arguments.seed, seconds, arguments.operations):
+                return 1
+        return 0
     end = time.monotonic() + 60 * arguments.minutes
     shown = time.monotonic()
     counts: Counter[str] = Counter()
