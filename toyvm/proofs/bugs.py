@@ -353,7 +353,7 @@ def guest_step(h, g, c, end, word, bug):
             return code
     traps = v[s.NOT_RETIRED]
     code = vcpu.run(h, g, c, end)
-    if v[s.NOT_RETIRED] == traps + 1 and code == events.EXIT_BUDGET:
+    if v[s.NOT_RETIRED] == traps + 1:
         _spoil(v, bug)
     return code
 

@@ -221,6 +221,8 @@ class GuestPair:
         self.vm = Vm("prove", RAM, bios="none")
         page = (CODE_VA - platform.RAM_BASE) // PAGE
         at = ENTRY % PAGE
+        # The page has a frame of the host from now on.
+        self.vm.write_phys(ENTRY, bytes(4))
         frame = int(self.vm.memory.fmap[page])
         self.bare_at = np.array([page * PAGE + at], dtype=np.int64)
         self.guest_at = np.array([frame * PAGE + at], dtype=np.int64)
