@@ -14,7 +14,6 @@ Bytes and addresses are those of ``riscv64-unknown-elf-as -march=rv32ima_zicsr_z
 - ``.align 2`` and ``.align 1`` align in code as well (there they are ignored);
 - ``'\\0'`` and other octal character constants are as in C (there ``'\\0'`` is 48);
 - ``//`` begins a comment anywhere; ``.rodata`` is a directive;
-- ``.cfi_*`` is accepted but makes no ``.eh_frame``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -9,6 +10,7 @@ from typing import TypeAlias
 from .archive import MAGIC as ARCHIVE_MAGIC
 from .archive import THIN_MAGIC, Archive, read_archive
 from .diagnostics import Diagnostic, Problem, Reporter, Stop
+from .dwarf_line import add_debug_sections
 from .image import Image
 from .limits import DEFAULT_LIMITS, Limits
 from .link import Options, make_image
@@ -21,6 +23,7 @@ from .script import parse_script
 from .script_nodes import Script, ScriptError
 from .source import Files, Source, decode
 from .unit import Unit
+from .unwind import add_unwind_sections
 from .warnings import settings
 
 TEXT_BASE = 0x8000_0000
@@ -38,6 +41,7 @@ def assemble(
     section_addresses: Mapping[str, int] | None = None,
     script: Script | Path | str | Source | None = None,
     defsyms: Mapping[str, str | int] | None = None,
+    debug: bool = False,
     jail: Path | str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     warnings: Sequence[str] = (),
@@ -50,6 +54,7 @@ def assemble(
     path, its text in a ``Source``, or parsed) decides instead if it is given.  ``defsyms`` are
     symbols for the linker: numbers or expressions.  ``entry`` is a symbol or an address; without
     it the script's entry counts, then ``_start``, then the first address of the code.
+    With ``debug`` the ELF file has line information (DWARF) for debuggers.
     With a ``jail`` ``.include`` and ``.incbin`` read only files inside that directory.
     ``warnings`` are words of ``-W``: names of ``assembler.warnings.KINDS``, ``no-NAME``, ``all``,
     ``none``, ``error``; ValueError for others.
@@ -59,7 +64,7 @@ def assemble(
     reporter = Reporter(settings(warnings), limits.errors, limits.warnings)
     files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
     try:
-        inputs = read_inputs(sources, files, reporter, limits, defines or {})
+        inputs = read_inputs(sources, files, reporter, limits, defines or {}, debug)
         options = Options(
             text_base, entry, section_addresses or {}, _script(script, files, reporter),
             [(name, str(value)) for name, value in (defsyms or {}).items()],
@@ -83,6 +88,7 @@ def assemble_object(
     *,
     include_dirs: Sequence[Path | str] = (),
     defines: Mapping[str, int] | None = None,
+    debug: bool = False,
     jail: Path | str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     warnings: Sequence[str] = (),
@@ -94,7 +100,7 @@ def assemble_object(
     reporter = Reporter(settings(warnings), limits.errors, limits.warnings)
     files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
     try:
-        inputs = read_inputs(source, files, reporter, limits, defines or {})
+        inputs = read_inputs(source, files, reporter, limits, defines or {}, debug)
         if reporter.errors:
             raise reporter.failure()
         (unit,) = inputs
@@ -117,6 +123,7 @@ def read_inputs(
     reporter: Reporter,
     limits: Limits,
     defines: Mapping[str, int],
+    debug: bool,
 ) -> list[Input]:
     """Everything that is to be linked; mistakes go to the reporter."""
     if isinstance(given, Path | str | Source | ObjectFile | Archive):
@@ -144,7 +151,7 @@ def read_inputs(
             except Problem as problem:
                 reporter.add(Diagnostic("error", problem.message, name, 0, hint=problem.hint))
                 continue
-        inputs.append(_assemble_unit(name, text, files, reporter, limits, defines))
+        inputs.append(_assemble_unit(name, text, files, reporter, limits, defines, debug))
     return inputs
 
 
@@ -193,6 +200,14 @@ def _script(
     return None
 
 
+def _here() -> str:
+    """The directory in which relative names of sources begin."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "."
+
+
 def _assemble_unit(
     name: str,
     text: str,
@@ -200,6 +215,7 @@ def _assemble_unit(
     reporter: Reporter,
     limits: Limits,
     defines: Mapping[str, int],
+    debug: bool,
 ) -> Unit:
     """Assemble one source as often as its far branches need."""
     far: set[int] = set()
@@ -222,4 +238,7 @@ def _assemble_unit(
             far = far | set(range(unit.branch_count))
     reporter.absorb(own)
     unit.reporter = reporter
+    if not own.errors:
+        add_unwind_sections(unit)
+        add_debug_sections(unit, _here(), debug)
     return unit

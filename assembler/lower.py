@@ -320,7 +320,7 @@ class Lowering:
         assert isinstance(data, bytearray)
         at, kind = fixup.offset, fixup.kind
         if kind in _SIZES:
-            return self.data_relocations(section, fixup, data)
+            return self.data_relocations(fixup, data)
         found = linear(fixup.value, False)
         if found.minus or len(found.plus) > 1:
             raise Problem(
@@ -352,9 +352,10 @@ class Lowering:
             insert_high(data, at, addend)
         elif kind in (sections.LO12_I, sections.LO12_S):
             insert_low(data, at, addend, kind == sections.LO12_S)
-        return [Relocation(at, _TYPES[kind], symbol, addend)]
+        type_ = kind - sections.RAW if kind > sections.RAW else _TYPES[kind]
+        return [Relocation(at, type_, symbol, addend)]
 
-    def data_relocations(self, section: Section, fixup: Fixup, data: bytearray) -> list[Relocation]:
+    def data_relocations(self, fixup: Fixup, data: bytearray) -> list[Relocation]:
         """A number, an address or a difference in data."""
         at, power = fixup.offset, _SIZES[fixup.kind]
         size = 1 << power

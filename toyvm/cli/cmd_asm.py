@@ -53,6 +53,10 @@ def asm(
     entry: Annotated[
         str | None, typer.Option("-e", "--entry", help="Where execution begins; else _start.")
     ] = None,
+    debug: Annotated[
+        bool,
+        typer.Option("-g/ ", "--debug/--no-debug", help="Line information (DWARF) for debuggers."),
+    ] = True,
     listing: Annotated[
         bool, typer.Option("--listing", help="Print addresses, words and source on stdout.")
     ] = False,
@@ -85,6 +89,7 @@ def asm(
         "include_dirs": list(include or ()),
         "defines": defines(define or ()),
         "warnings": warning or (),
+        "debug": debug and format_ != "bin",
     }
     if format_ == "obj":
         for option, value in (
