@@ -60,12 +60,20 @@ class Output:
         if self.nobits:
             return b""
         out = bytearray(self.size)
-        if self.fill:
-            out[:] = (self.fill * (self.size // len(self.fill) + 1))[: self.size]
+        end = 0
         for section in self.sections:
             start = section.address - self.address
+            self._fill(out, end, start)
             out[start : start + len(section.data)] = section.data
+            end = max(end, start + section.size)
+        self._fill(out, end, self.size)
         return bytes(out)
+
+    def _fill(self, out: bytearray, start: int, end: int) -> None:
+        """Put the pattern into a gap; it begins anew in each."""
+        if self.fill and end > start:
+            count = end - start
+            out[start:end] = (self.fill * (count // len(self.fill) + 1))[:count]
 
 
 # Families: output section, then the groups of input names in their order; a name ending in

@@ -149,8 +149,16 @@ class ScriptLayout(Evaluator):
                 rank = _likeness(kind, _kind(_flags(members), SHT_NOBITS if nobits else 1))
                 if rank >= score:
                     best, score = index + 1, rank
-            items.insert(best, orphan)
+            items.insert(self._behind(items, best), orphan)
         return items
+
+    @staticmethod
+    def _behind(items: Sequence[OutputSection | Assign | Assert | Output], at: int) -> int:
+        """Assignments at the end of the script belong to the section before them."""
+        end = at
+        while end < len(items) and isinstance(items[end], Assign | Assert):
+            end += 1
+        return end if end == len(items) else at
 
     # -- walking -----------------------------------------------------------------------------
 
