@@ -1,6 +1,6 @@
 # sbi.s: what the SBI firmware answers.
 # Purpose: print its words, which all firmwares of this project share; check timer and traps.
-# Source: SBI specification 1.0 (DBCN: 2.0), chapters 3 to 6 and 12.  Mode: S, at SBI_KERNEL_BASE.
+# Source: SBI specification 1.0 (DBCN: 2.0), chapters 3 to 10 and 12.  Mode: S, at SBI_KERNEL_BASE.
 # Entry points: _start.
 
     .include "abi.inc"
@@ -21,6 +21,17 @@ _start:
     csrw stvec, t0
 
     la   s0, sbi_calls
+    la   s5, sbi_calls_end
+    call print_answers
+    la   s0, sbi_hart_calls
+    la   s5, sbi_hart_calls_end
+    call print_answers
+    j    check_timer
+
+# print_answers: make the calls of a table and print what comes back.
+# In: s0 first row, s5 end of the table.  Out: none.  Clobbers: t0-t6, a0-a7, s0-s2, s6.
+print_answers:
+    mv   s6, ra
 1:  lw   a7, 0*WORD(s0)
     lw   a6, 1*WORD(s0)
     lw   a0, 2*WORD(s0)
@@ -39,10 +50,12 @@ _start:
     call print_hex
     call print_newline
     addi s0, s0, CALL_WORDS*WORD
-    la   t0, sbi_calls_end
-    bne  s0, t0, 1b
+    bne  s0, s5, 1b
+    jr   s6
 
     # A timer interrupt shows in sip, not before its time, and is answered by the next deadline.
+check_timer:
+    csrw sip, zero               # what the calls have raised
     li   s3, 1                   # number of the check
     rdtimeh a1
     rdtime s4

@@ -5,19 +5,14 @@
 
     .include "abi.inc"
     .include "sbi.inc"
+    .include "probes/sbi_row.inc"
 
 .equ UNKNOWN, 0x12345678         # an extension that does not exist
 .equ NO_FUNCTION, 99
-.equ LEGACY_CLEAR_IPI, 3
 .equ HOLE, 0x0a000000            # neither RAM nor a device
 
     .globl sbi_calls
     .globl sbi_calls_end
-
-# row EXTENSION, FUNCTION, A0, A1, A2, TEXT: one call.
-.macro row extension, function, arg0, arg1, arg2, text
-    .word \extension, \function, \arg0, \arg1, \arg2, \text
-.endm
 
     .section .rodata
     .align 2
@@ -29,6 +24,10 @@ sbi_calls:
     row  SBI_EXT_BASE, SBI_BASE_PROBE, SBI_EXT_TIME, 0, 0, t_time
     row  SBI_EXT_BASE, SBI_BASE_PROBE, SBI_EXT_SRST, 0, 0, t_srst
     row  SBI_EXT_BASE, SBI_BASE_PROBE, SBI_EXT_DBCN, 0, 0, t_dbcn
+    row  SBI_EXT_BASE, SBI_BASE_PROBE, SBI_EXT_IPI, 0, 0, t_probe_ipi
+    row  SBI_EXT_BASE, SBI_BASE_PROBE, SBI_EXT_RFENCE, 0, 0, t_probe_fence
+    row  SBI_EXT_BASE, SBI_BASE_PROBE, SBI_EXT_HSM, 0, 0, t_probe_hsm
+    row  SBI_EXT_BASE, SBI_BASE_PROBE, SBI_LEGACY_SEND_IPI, 0, 0, t_probe_send
     row  SBI_EXT_BASE, SBI_BASE_PROBE, SBI_LEGACY_PUTCHAR, 0, 0, t_putchar
     row  SBI_EXT_BASE, SBI_BASE_PROBE, UNKNOWN, 0, 0, t_unknown
     row  SBI_EXT_BASE, NO_FUNCTION, 1, 2, 3, t_base_function
@@ -36,7 +35,6 @@ sbi_calls:
     row  SBI_EXT_SRST, NO_FUNCTION, 1, 2, 3, t_srst_function
     row  SBI_EXT_DBCN, NO_FUNCTION, 1, 2, 3, t_dbcn_function
     row  UNKNOWN, 0, 1, 2, 3, t_extension
-    row  LEGACY_CLEAR_IPI, 0, 1, 2, 3, t_legacy
     row  SBI_LEGACY_GETCHAR, 0, 1, 2, 3, t_getchar
     row  SBI_EXT_DBCN, SBI_DBCN_WRITE, text_end-text, text, 0, t_write
     row  SBI_EXT_DBCN, SBI_DBCN_WRITE, 0, text, 0, t_write_nothing
@@ -66,6 +64,14 @@ t_srst:
     .asciz "probe SRST: "
 t_dbcn:
     .asciz "probe DBCN: "
+t_probe_ipi:
+    .asciz "probe IPI: "
+t_probe_fence:
+    .asciz "probe RFENCE: "
+t_probe_hsm:
+    .asciz "probe HSM: "
+t_probe_send:
+    .asciz "probe legacy send_ipi: "
 t_putchar:
     .asciz "probe legacy putchar: "
 t_unknown:
@@ -80,8 +86,6 @@ t_dbcn_function:
     .asciz "DBCN function 99: "
 t_extension:
     .asciz "unknown extension: "
-t_legacy:
-    .asciz "legacy clear_ipi: "
 t_getchar:
     .asciz "legacy getchar without input: "
 t_write:

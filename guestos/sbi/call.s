@@ -41,7 +41,19 @@ sbi_call:
     bne  t0, t1, 5f
     call console_call
     j    9f
-5:  li   a0, SBI_ERR_NOT_SUPPORTED
+5:  li   t1, SBI_EXT_IPI
+    bne  t0, t1, 6f
+    call ipi_call
+    j    9f
+6:  li   t1, SBI_EXT_RFENCE
+    bne  t0, t1, 7f
+    call fence_call
+    j    9f
+7:  li   t1, SBI_EXT_HSM
+    bne  t0, t1, 8f
+    call hsm_call
+    j    9f
+8:  li   a0, SBI_ERR_NOT_SUPPORTED
     li   a1, 0
 9:  sw   a0, FRAME_A0(s0)
     sw   a1, FRAME_A1(s0)
@@ -63,6 +75,9 @@ sbi_extension_known:
     .section .rodata
     .align 2
 known:                           # ends with a number that is no extension
-    .word SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_SRST, SBI_EXT_DBCN
-    .word SBI_LEGACY_SET_TIMER, SBI_LEGACY_PUTCHAR, SBI_LEGACY_GETCHAR, SBI_LEGACY_SHUTDOWN
+    .word SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI, SBI_EXT_RFENCE, SBI_EXT_HSM
+    .word SBI_EXT_SRST, SBI_EXT_DBCN
+    .word SBI_LEGACY_SET_TIMER, SBI_LEGACY_PUTCHAR, SBI_LEGACY_GETCHAR, SBI_LEGACY_CLEAR_IPI
+    .word SBI_LEGACY_SEND_IPI, SBI_LEGACY_REMOTE_FENCE_I, SBI_LEGACY_REMOTE_SFENCE_VMA
+    .word SBI_LEGACY_REMOTE_SFENCE_VMA_ASID, SBI_LEGACY_SHUTDOWN
     .word -1

@@ -1,5 +1,5 @@
 # trap.s: traps to the firmware.
-# Purpose: save the kernel's registers, tell calls, timer interrupts and the rest apart, return.
+# Purpose: save the kernel's registers, tell calls, interrupts and the rest apart, return.
 # Mode: M.  mscratch holds the firmware's stack top while the kernel runs, 0 in the firmware.
 # Entry points: trap_entry.
 
@@ -42,8 +42,12 @@ trap_entry:
 interrupt:
     andi t0, t0, 0xff            # without the interrupt bit
     li   t1, IRQ_MTI
-    bne  t0, t1, trap_return     # only the timer's is enabled
+    bne  t0, t1, 1f
     call timer_interrupt
+    j    trap_return
+1:  li   t1, IRQ_MSI
+    bne  t0, t1, trap_return     # only these two are enabled
+    call remote_interrupt
 
 trap_return:
     lw   t0, FRAME_EPC(sp)

@@ -10,7 +10,9 @@ from tests.devices.memory import RAM, GuardedMemory
 from toyvm.firmware.sbi import Sbi
 
 BASE, TIME, SRST, DBCN = 0x10, 0x54494D45, 0x53525354, 0x4442434E
-NOT_SUPPORTED, INVALID_PARAM = -2, -3
+IPI, RFENCE, HSM = 0x735049, 0x52464E43, 0x48534D
+NOT_SUPPORTED, INVALID_PARAM, INVALID_ADDRESS, ALREADY_AVAILABLE = -2, -3, -5, -6
+ALL = 0xFFFF_FFFF
 SIZE = 1 << 16
 
 
@@ -23,6 +25,8 @@ class Port:
         self.typed = list(typed)
         self.timers: list[int] = []
         self.shutdowns: list[tuple[str, int]] = []
+        self.done: list[tuple[object, ...]] = []
+        self.masks = {0x1000: b"\x05\0\0\0", 0x2000: b"\x10\0\0\0"}
 
     def console_put(self, data: bytes) -> None:
         self.printed += data
@@ -35,6 +39,35 @@ class Port:
 
     def shutdown(self, reason: str, code: int) -> None:
         self.shutdowns.append((reason, code))
+
+    # Four harts; the calling one is hart 0, and harts 2 and 3 are stopped.
+    def hart_count(self) -> int:
+        return 4
+
+    def hart_state(self, hart: int) -> int:
+        return 1 if hart >= 2 else 0
+
+    def hart_start(self, hart: int, pc: int, opaque: int) -> None:
+        self.done.append(("start", hart, pc, opaque))
+
+    def hart_stop(self) -> None:
+        self.done.append(("stop",))
+
+    def hart_suspend(self, resume: tuple[int, int] | None) -> None:
+        self.done.append(("suspend", resume))
+
+    def send_ipi(self, hart: int) -> None:
+        self.done.append(("ipi", hart))
+
+    def clear_ipi(self) -> bool:
+        self.done.append(("clear",))
+        return True
+
+    def remote_fence(self, hart: int, start: int, size: int) -> None:
+        self.done.append(("fence", hart, start, size))
+
+    def read_virtual(self, va: int, n: int) -> bytes | None:
+        return self.masks.get(va)
 
     def read_memory(self, pa: int, n: int) -> bytes | None:
         return self.memory.read(pa, n)
@@ -55,15 +88,15 @@ def test_base(function, value):
     assert call(Port(), BASE, function) == (0, value)
 
 
-@pytest.mark.parametrize("extension", [BASE, TIME, SRST, DBCN, 0, 1, 2, 8])
+@pytest.mark.parametrize(
+    "extension", [BASE, TIME, SRST, DBCN, IPI, RFENCE, HSM, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+)
 def test_probe_finds_what_is_there(extension):
     assert call(Port(), BASE, 3, extension) == (0, 1)
 
 
-# IPI, RFENCE, HSM, PMU, the legacy calls that are not here, and nonsense.
-@pytest.mark.parametrize(
-    "extension", [0x735049, 0x52464E43, 0x48534D, 0x504D55, 3, 4, 5, 6, 7, 9, 0xFFFF_FFFF]
-)
+# PMU, a legacy number without a call, and nonsense.
+@pytest.mark.parametrize("extension", [0x504D55, 9, 15, 16 + 1, 0xFFFF_FFFF])
 def test_what_is_not_there(extension):
     assert call(Port(), BASE, 3, extension) == (0, 0)
     error, value = call(Port(), extension)
@@ -71,12 +104,105 @@ def test_what_is_not_there(extension):
     assert value == (None if extension <= 0xF else 0)
 
 
-@pytest.mark.parametrize(("extension", "first"), [(BASE, 7), (TIME, 1), (SRST, 1), (DBCN, 3)])
+# Chapter 3, "Hart list parameter": a mask, and the hart of its lowest bit; -1 means all harts.
+MASKS = [
+    ((0b1, 0), [0]),
+    ((0b1010, 0), [1, 3]),
+    ((0b11, 2), [2, 3]),
+    ((0, 0), []),
+    ((0, ALL), [0, 1, 2, 3]),
+    ((0xFFFF_FFFF, ALL), [0, 1, 2, 3]),
+    ((0b1_0000, 0), None),
+    ((0b100, 2), None),
+    ((1, 4), None),
+    ((0, 4), None),
+    ((1 << 31, 3), None),
+]
+
+
+@pytest.mark.parametrize(("mask", "harts"), MASKS)
+def test_hart_masks(mask: tuple[int, int], harts: list[int] | None) -> None:
+    for extension, function in ((IPI, 0), (RFENCE, 0), (RFENCE, 1), (RFENCE, 2)):
+        port = Port()
+        answer = call(port, extension, function, *mask, 0x5000, 0x1000, 7)
+        assert answer == ((INVALID_PARAM, 0) if harts is None else (0, 0))
+        if extension == IPI:
+            assert port.done == [("ipi", hart) for hart in harts or ()]
+        elif function:
+            assert port.done == [("fence", hart, 0x5000, 0x1000) for hart in harts or ()]
+
+
+@pytest.mark.parametrize("function", [3, 4, 5, 6, 7])
+def test_fences_of_guests_are_not_there(function: int) -> None:
+    port = Port()
+    assert call(port, RFENCE, function, 1, 0) == (NOT_SUPPORTED, 0)
+    assert port.done == []
+
+
+@pytest.mark.parametrize("number", [4, 5, 6, 7])
+def test_legacy_masks_lie_at_virtual_addresses(number: int) -> None:
+    kind = {4: "ipi", 6: "fence", 7: "fence"}.get(number)
+    for address, answer, harts in (
+        (0x1000, 0, [0, 2]),
+        (0, 0, [0, 1, 2, 3]),
+        (0x2000, INVALID_PARAM, []),
+        (0x3000, INVALID_ADDRESS, []),
+    ):
+        port = Port()
+        assert call(port, number, 0, address, 0x5000, 0x1000) == (answer, None)
+        assert [entry[1] for entry in port.done] == (harts if kind else [])
+        assert all(entry[0] == kind for entry in port.done)
+
+
+def test_legacy_clear_ipi_says_if_one_was_pending() -> None:
+    port = Port()
+    assert call(port, 3) == (1, None)
+    assert port.done == [("clear",)]
+
+
+# Chapter 9, the tables of errors.
+@pytest.mark.parametrize(
+    ("args", "answer", "done"),
+    [
+        ((0, 2, RAM + 0x100, 77), (0, 0), [("start", 2, RAM + 0x100, 77)]),
+        ((0, 1, RAM, 0), (ALREADY_AVAILABLE, 0), []),
+        ((0, 4, RAM, 0), (INVALID_PARAM, 0), []),
+        ((0, 2, RAM + SIZE, 0), (INVALID_ADDRESS, 0), []),
+        ((0, 2, RAM + 2, 0), (INVALID_ADDRESS, 0), []),
+        ((1,), (0, 0), [("stop",)]),
+        ((2, 0), (0, 0), []),
+        ((2, 3), (0, 1), []),
+        ((2, 4), (INVALID_PARAM, 0), []),
+        ((3, 0), (0, 0), [("suspend", None)]),
+        ((3, 0x8000_0000, RAM, 5), (0, 0), [("suspend", (RAM, 5))]),
+        ((3, 0x8000_0000, RAM + SIZE, 5), (INVALID_ADDRESS, 0), []),
+        ((3, 1), (INVALID_PARAM, 0), []),
+        ((3, 0x0FFF_FFFF), (INVALID_PARAM, 0), []),
+        ((3, 0x1000_0000), (NOT_SUPPORTED, 0), []),
+        ((3, 0x7FFF_FFFF), (NOT_SUPPORTED, 0), []),
+        ((3, 0x8000_0001), (INVALID_PARAM, 0), []),
+        ((3, 0x8FFF_FFFF), (INVALID_PARAM, 0), []),
+        ((3, 0x9000_0000), (NOT_SUPPORTED, 0), []),
+        ((3, 0xFFFF_FFFF), (NOT_SUPPORTED, 0), []),
+        ((4,), (NOT_SUPPORTED, 0), []),
+    ],
+)
+def test_hart_state_management(args, answer, done) -> None:
+    port = Port()
+    assert call(port, HSM, *args) == answer
+    assert port.done == done
+
+
+@pytest.mark.parametrize(
+    ("extension", "first"),
+    [(BASE, 7), (TIME, 1), (SRST, 1), (DBCN, 3), (IPI, 1), (RFENCE, 3), (HSM, 4)],
+)
 def test_unknown_functions(extension, first):
     for function in (first, 99, 0xFFFF_FFFF):
         port = Port()
         assert call(port, extension, function, 1, RAM, 0) == (NOT_SUPPORTED, 0)
         assert (port.printed, port.timers, port.shutdowns) == (b"", [], [])
+        assert port.done == []
 
 
 @pytest.mark.parametrize(("extension", "value"), [(TIME, 0), (0, None)])
@@ -185,12 +311,14 @@ interesting = st.one_of(words, st.integers(0, 16), st.integers(RAM, RAM + SIZE))
 @settings(max_examples=500, deadline=None)
 @given(
     st.lists(interesting, min_size=7, max_size=7),
-    st.one_of(st.sampled_from([BASE, TIME, SRST, DBCN, *range(17)]), words),
+    st.one_of(st.sampled_from([BASE, TIME, SRST, DBCN, IPI, RFENCE, HSM, *range(17)]), words),
 )
 def test_any_call_is_answered(registers, extension):
     port = Port(b"some input")
     error, value = Sbi(port).call([*registers, extension])
-    assert error in (0, -1, NOT_SUPPORTED, INVALID_PARAM) or extension == 2
+    errors = (NOT_SUPPORTED, INVALID_PARAM, INVALID_ADDRESS, ALREADY_AVAILABLE)
+    # Two legacy calls return a value in place of an error: a byte, and if one was pending.
+    assert error in (0, -1, *errors) or extension in (2, 3)
     assert value is None or 0 <= value <= 0xFFFF_FFFF
     assert (value is None) == (extension <= 0xF)
     port.memory.check()

@@ -17,10 +17,13 @@ from .qemu import Board, needs_qemu, run
 OK = "0x00000000"
 NOT_SUPPORTED = "0xfffffffe"
 INVALID = "0xfffffffd"
+BAD_ADDRESS = "0xfffffffb"
+ALREADY = "0xfffffffa"
 NO = "0x00000000"
 YES = "0x00000001"
 # Numbers: SBI specification 1.0, chapters 3 (errors), 4 (BASE), 5 (legacy: a0 only, so a1 keeps
-# the 2 that the probe put there), 6 (TIME), 10 (SRST); 2.0, chapter 12 (DBCN).
+# the 2 that the probe put there), 6 (TIME), 7 (IPI), 8 (RFENCE), 9 (HSM), 10 (SRST); 2.0,
+# chapter 12 (DBCN).
 ANSWERS = f"""\
 spec version: {OK} 0x01000000
 implementation: {OK} 0x00746f79
@@ -29,6 +32,10 @@ probe BASE: {OK} {YES}
 probe TIME: {OK} {YES}
 probe SRST: {OK} {YES}
 probe DBCN: {OK} {YES}
+probe IPI: {OK} {YES}
+probe RFENCE: {OK} {YES}
+probe HSM: {OK} {YES}
+probe legacy send_ipi: {OK} {YES}
 probe legacy putchar: {OK} {YES}
 probe unknown: {OK} {NO}
 BASE function 99: {NOT_SUPPORTED} {OK}
@@ -36,7 +43,6 @@ TIME function 99: {NOT_SUPPORTED} {OK}
 SRST function 99: {NOT_SUPPORTED} {OK}
 DBCN function 99: {NOT_SUPPORTED} {OK}
 unknown extension: {NOT_SUPPORTED} {OK}
-legacy clear_ipi: {NOT_SUPPORTED} 0x00000002
 legacy getchar without input: 0xffffffff 0x00000002
 written by DBCN
 DBCN write: {OK} 0x00000010
@@ -49,6 +55,38 @@ DBCN write byte: {OK} {OK}
 DBCN read without input: {OK} {OK}
 SRST reserved type: {INVALID} {OK}
 SRST reserved reason: {INVALID} {OK}
+IPI function 99: {NOT_SUPPORTED} {OK}
+RFENCE function 99: {NOT_SUPPORTED} {OK}
+HSM function 99: {NOT_SUPPORTED} {OK}
+legacy clear_ipi: {OK} 0x00000002
+IPI to hart 0: {OK} {OK}
+legacy clear_ipi after it: 0x00000001 0x00000002
+IPI to all harts: {OK} {OK}
+IPI to nobody: {OK} {OK}
+IPI to a hart too many: {INVALID} {OK}
+IPI from hart 8 on: {INVALID} {OK}
+RFENCE fence.i: {OK} {OK}
+RFENCE sfence.vma: {OK} {OK}
+RFENCE sfence.vma of an ASID: {OK} {OK}
+RFENCE of a hart too many: {INVALID} {OK}
+RFENCE of guests: {NOT_SUPPORTED} {OK}
+HSM status: {OK} {OK}
+HSM status of no hart: {INVALID} {OK}
+HSM start of hart 0: {ALREADY} {OK}
+HSM start of no hart: {INVALID} {OK}
+HSM start at no memory: {BAD_ADDRESS} {OK}
+HSM start at half a word: {BAD_ADDRESS} {OK}
+HSM suspend, reserved: {INVALID} {OK}
+HSM suspend, a platform's: {NOT_SUPPORTED} {OK}
+HSM suspend to no memory: {BAD_ADDRESS} {OK}
+HSM suspend, reserved and non-retentive: {INVALID} {OK}
+HSM suspend, a platform's non-retentive: {NOT_SUPPORTED} {OK}
+legacy send_ipi to all: {OK} 0x00000002
+legacy send_ipi with no mask: {BAD_ADDRESS} 0x00000002
+legacy send_ipi to a hart too many: {INVALID} 0x00000002
+legacy remote_fence_i: {OK} 0x00000002
+legacy remote_sfence_vma: {OK} 0x00000002
+legacy remote_sfence_vma_asid: {OK} 0x00000002
 probe sbi: ok
 """
 

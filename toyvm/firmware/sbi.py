@@ -1,7 +1,8 @@
 """The supervisor binary interface: one implementation for the bare machine and the hypervisor.
 
-RISC-V SBI 1.0 with BASE, TIME, SRST and the legacy calls, plus the debug console (DBCN) of SBI 2.0,
-which kernels probe for before they use it.  Numbers are those of the SBI specification.
+RISC-V SBI 1.0 with BASE, TIME, IPI, RFENCE, HSM, SRST and the legacy calls, plus the debug console
+(DBCN) of SBI 2.0, which kernels probe for before they use it.  Numbers are those of the SBI
+specification.
 """
 
 from __future__ import annotations
@@ -18,14 +19,24 @@ IMPL_VERSION: Final = 1
 SUCCESS: Final = 0
 ERR_NOT_SUPPORTED: Final = -2
 ERR_INVALID_PARAM: Final = -3
+ERR_INVALID_ADDRESS: Final = -5
+ERR_ALREADY_AVAILABLE: Final = -6
 
 EXT_SET_TIMER: Final = 0x00
 EXT_PUTCHAR: Final = 0x01
 EXT_GETCHAR: Final = 0x02
+EXT_CLEAR_IPI: Final = 0x03
+EXT_SEND_IPI: Final = 0x04
+EXT_REMOTE_FENCE_I: Final = 0x05
+EXT_REMOTE_SFENCE_VMA: Final = 0x06
+EXT_REMOTE_SFENCE_VMA_ASID: Final = 0x07
 EXT_LEGACY_LAST: Final = 0x0F
 EXT_SHUTDOWN: Final = 0x08
 EXT_BASE: Final = 0x10
 EXT_TIME: Final = 0x5449_4D45
+EXT_IPI: Final = 0x0073_5049
+EXT_RFENCE: Final = 0x5246_4E43
+EXT_HSM: Final = 0x0048_534D
 EXT_SRST: Final = 0x5352_5354
 EXT_DBCN: Final = 0x4442_434E
 
@@ -34,6 +45,15 @@ RESET_COLD_REBOOT: Final = 1
 RESET_WARM_REBOOT: Final = 2
 REASON_NONE: Final = 0
 REASON_FAILURE: Final = 1
+
+HSM_STARTED: Final = 0
+HSM_STOPPED: Final = 1
+SUSPEND_RETENTIVE: Final = 0
+SUSPEND_NON_RETENTIVE: Final = 0x8000_0000
+_SUSPEND_PLATFORM: Final = 0x1000_0000
+"""From here on (in either half) suspend types are a platform's own; those below are reserved."""
+ALL_HARTS: Final = 0xFFFF_FFFF
+"""A hart mask base that means every hart, whatever the mask."""
 
 CONSOLE_MAX: Final = 4096
 """Bytes moved by one console call; the specification lets a call do a part."""
@@ -68,12 +88,40 @@ class SbiPort(Protocol):
     def read_memory(self, pa: int, n: int) -> bytes | None:
         """``n`` bytes of RAM at ``pa``; None if any is outside."""
 
+    def hart_count(self) -> int:
+        """How many harts there are; their numbers start at 0."""
+
+    def hart_state(self, hart: int) -> int:
+        """The state of a hart, as HSM numbers it."""
+
+    def hart_start(self, hart: int, pc: int, opaque: int) -> None:
+        """Start a stopped hart in S-mode with its number in a0 and ``opaque`` in a1."""
+
+    def hart_stop(self) -> None:
+        """Stop the calling hart; the call does not return."""
+
+    def hart_suspend(self, resume: tuple[int, int] | None) -> None:
+        """Let the calling hart wait for an interrupt; then it begins at ``resume`` (pc, opaque)
+        as if started, or goes on behind the call."""
+
+    def send_ipi(self, hart: int) -> None:
+        """Raise a hart's supervisor software interrupt; nothing if it is stopped."""
+
+    def clear_ipi(self) -> bool:
+        """Clear that of the calling hart; True if it was pending."""
+
+    def remote_fence(self, hart: int, start: int, size: int) -> None:
+        """sfence.vma of ``size`` bytes from ``start`` (0, 0: everything) on a hart."""
+
+    def read_virtual(self, va: int, n: int) -> bytes | None:
+        """``n`` bytes at an address of the calling hart; None if it cannot read there."""
+
     def write_memory(self, pa: int, data: bytes) -> bool:
         """Store ``data`` in RAM; False, with nothing written, if any byte is outside."""
 
 
 class Sbi:
-    """Answers the calls of one hart's supervisor through ``port``."""
+    """Answers the calls of the hart that runs, through ``port``."""
 
     def __init__(self, port: SbiPort) -> None:
         self._port = port
@@ -81,9 +129,17 @@ class Sbi:
             EXT_SET_TIMER: self._legacy_set_timer,
             EXT_PUTCHAR: self._legacy_putchar,
             EXT_GETCHAR: self._legacy_getchar,
+            EXT_CLEAR_IPI: self._legacy_clear_ipi,
+            EXT_SEND_IPI: self._legacy_send_ipi,
+            EXT_REMOTE_FENCE_I: self._legacy_fence,
+            EXT_REMOTE_SFENCE_VMA: self._legacy_fence,
+            EXT_REMOTE_SFENCE_VMA_ASID: self._legacy_fence,
             EXT_SHUTDOWN: self._legacy_shutdown,
             EXT_BASE: self._base,
             EXT_TIME: self._time,
+            EXT_IPI: self._ipi,
+            EXT_RFENCE: self._rfence,
+            EXT_HSM: self._hsm,
             EXT_SRST: self._srst,
             EXT_DBCN: self._dbcn,
         }
@@ -138,6 +194,115 @@ class Sbi:
         if args[6] != 0:
             return ERR_NOT_SUPPORTED, 0
         self._port.set_timer(args[0] | args[1] << 32)
+        return SUCCESS, 0
+
+    # -- IPI and RFENCE (chapters 7 and 8) --------------------------------------------------------
+
+    def _targets(self, mask: int, base: int) -> list[int] | None:
+        """The harts of a mask that begins at hart ``base``; None if one of them is not there."""
+        count = self._port.hart_count()
+        if base == ALL_HARTS:
+            return list(range(count))
+        if base >= count or mask >> (count - base):
+            return None
+        return [base + i for i in range(count - base) if mask >> i & 1]
+
+    def _ipi(self, args: Sequence[int]) -> Result:
+        if args[6] != 0:
+            return ERR_NOT_SUPPORTED, 0
+        targets = self._targets(args[0], args[1])
+        if targets is None:
+            return ERR_INVALID_PARAM, 0
+        for hart in targets:
+            self._port.send_ipi(hart)
+        return SUCCESS, 0
+
+    def _rfence(self, args: Sequence[int]) -> Result:
+        # fence.i, sfence.vma and sfence.vma with an address space; those of hypervisors are not.
+        function = args[6]
+        if function > 2:
+            return ERR_NOT_SUPPORTED, 0
+        targets = self._targets(args[0], args[1])
+        if targets is None:
+            return ERR_INVALID_PARAM, 0
+        if function:
+            for hart in targets:
+                # An address space may be fenced with all others: more is always allowed.
+                self._port.remote_fence(hart, args[2], args[3])
+        return SUCCESS, 0
+
+    def _legacy_clear_ipi(self, args: Sequence[int]) -> Result:
+        return int(self._port.clear_ipi()), None
+
+    def _legacy_targets(self, address: int) -> list[int] | int:
+        """The harts of the mask at a virtual address (0: all), or an error."""
+        if address == 0:
+            return list(range(self._port.hart_count()))
+        word = self._port.read_virtual(address, 4)
+        if word is None:
+            return ERR_INVALID_ADDRESS
+        targets = self._targets(int.from_bytes(word, "little"), 0)
+        return ERR_INVALID_PARAM if targets is None else targets
+
+    def _legacy_send_ipi(self, args: Sequence[int]) -> Result:
+        targets = self._legacy_targets(args[0])
+        if isinstance(targets, int):
+            return targets, None
+        for hart in targets:
+            self._port.send_ipi(hart)
+        return SUCCESS, None
+
+    def _legacy_fence(self, args: Sequence[int]) -> Result:
+        targets = self._legacy_targets(args[0])
+        if isinstance(targets, int):
+            return targets, None
+        if args[7] != EXT_REMOTE_FENCE_I:
+            for hart in targets:
+                self._port.remote_fence(hart, args[1], args[2])
+        return SUCCESS, None
+
+    # -- HSM (chapter 9) ---------------------------------------------------------------------------
+
+    def _hsm(self, args: Sequence[int]) -> Result:
+        function = args[6]
+        if function == 0:
+            return self._hart_start(args[0], args[1], args[2])
+        if function == 1:
+            self._port.hart_stop()
+            return SUCCESS, 0
+        if function == 2:
+            if args[0] >= self._port.hart_count():
+                return ERR_INVALID_PARAM, 0
+            return SUCCESS, self._port.hart_state(args[0])
+        if function == 3:
+            return self._hart_suspend(args[0], args[1], args[2])
+        return ERR_NOT_SUPPORTED, 0
+
+    def _is_entry(self, pa: int) -> bool:
+        """Can a hart begin at ``pa``?"""
+        return pa % 4 == 0 and self._port.read_memory(pa, 4) is not None
+
+    def _hart_start(self, hart: int, pc: int, opaque: int) -> Result:
+        if hart >= self._port.hart_count():
+            return ERR_INVALID_PARAM, 0
+        if not self._is_entry(pc):
+            return ERR_INVALID_ADDRESS, 0
+        if self._port.hart_state(hart) != HSM_STOPPED:
+            return ERR_ALREADY_AVAILABLE, 0
+        self._port.hart_start(hart, pc, opaque)
+        return SUCCESS, 0
+
+    def _hart_suspend(self, kind: int, pc: int, opaque: int) -> Result:
+        if kind == SUSPEND_RETENTIVE:
+            self._port.hart_suspend(None)
+        elif kind == SUSPEND_NON_RETENTIVE:
+            if not self._is_entry(pc):
+                return ERR_INVALID_ADDRESS, 0
+            self._port.hart_suspend((pc, opaque))
+        elif kind % SUSPEND_NON_RETENTIVE < _SUSPEND_PLATFORM:
+            return ERR_INVALID_PARAM, 0
+        else:
+            return ERR_NOT_SUPPORTED, 0
         return SUCCESS, 0
 
     # -- SRST -------------------------------------------------------------------------------------

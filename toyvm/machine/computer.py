@@ -396,6 +396,9 @@ class Computer(Harts):
     def read_memory(self, pa: int, n: int) -> bytes | None:
         return self.memory.read(pa, n)
 
+    def read_virtual(self, va: int, n: int) -> bytes | None:
+        return self.read(va, n)
+
     def write_memory(self, pa: int, data: bytes) -> bool:
         return self.memory.write(pa, data)
 
