@@ -284,7 +284,8 @@ class Reporter:
     def failure(self) -> AssemblyError:
         """The exception for what was collected: errors first."""
         errors = [d for d in self.diagnostics if d.severity == "error"]
-        others = [d for d in self.diagnostics if d.severity != "error"]
+        # What is missing elsewhere may be what makes a label look unused.
+        others = [d for d in self.diagnostics if d.severity != "error" and d.name != "unused-label"]
         return AssemblyError(errors + others, more=max(0, self.errors - len(errors)))
 
 
@@ -296,10 +297,38 @@ def similar(word: str, known: Iterable[str]) -> str:
     names = [n for n in islice(known, _CANDIDATES) if abs(len(n) - len(word)) <= 3]
     if lowered != word and lowered in names:
         return lowered
-    found = difflib.get_close_matches(word, names, 1, 0.6)
+    found = difflib.get_close_matches(word, names, 6, 0.6)
     if not found:
-        found = difflib.get_close_matches(lowered, names, 1, 0.6)
-    return found[0] if found else ""
+        found = difflib.get_close_matches(lowered, names, 6, 0.6)
+    # Among the near ones: the fewest slips, letters changed in place or swapped before others.
+
+    def rank(name: str) -> tuple[int, int, int]:
+        same = _alike(lowered, name) + _alike(lowered[::-1], name[::-1])
+        return _slips(lowered, name.lower()), abs(len(name) - len(word)), -same
+
+    return min(found, key=rank, default="")
+
+
+def _alike(a: str, b: str) -> int:
+    """How many letters both begin with."""
+    return next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
+
+
+def _slips(a: str, b: str) -> int:
+    """Letters to insert, remove, change or swap with a neighbour, to come from one to the other."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row = row, [i]
+        for j, y in enumerate(b, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before = last
+    return row[-1]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

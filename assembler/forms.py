@@ -309,7 +309,14 @@ def mismatch(mnemonic: str, texts: Sequence[str], shape: str) -> Problem:
             best, wrong = patterns, at
     pattern, kind, text = best[wrong], shape[wrong], texts[wrong].strip()
     wanted = _wanted(pattern)
+    if pattern == "imm" and mnemonic in JUMPS:
+        wanted = "the name of a label"
     hint = ""
+    special = _usual_mistake(mnemonic, [t.strip() for t in texts], shape, wrong)
+    if special:
+        what = "a CSR" if text in CSR_NUMBERS else describe(kind)
+        message = f"`{text}` is {what}, which `{mnemonic}` cannot take here"
+        return Problem(message, operand=wrong, expected=wanted, notes=note, hint=special)
     if pattern in _REGISTER_NAMES and LIKE_REGISTER.match(text):
         return not_a_register(text, wrong)
     if pattern in _REGISTER_NAMES and kind == "X":
@@ -331,6 +338,39 @@ def mismatch(mnemonic: str, texts: Sequence[str], shape: str) -> Problem:
         if pattern in _REGISTER_NAMES and mnemonic + "i" in FORMS and kind == "x":
             hint = f"`{mnemonic}i` takes a number"
     return Problem(message, operand=wrong, expected=wanted, notes=note, hint=hint)
+
+
+JUMPS = frozenset(
+    ["j", "jal", "beq", "bne", "blt", "bge", "bltu", "bgeu", "bgt", "ble", "bgtu", "bleu", "beqz",
+     "bnez", "blez", "bgez", "bltz", "bgtz"]
+)  # fmt: skip
+"""What takes a label as its last operand."""
+
+
+def _usual_mistake(mnemonic: str, texts: Sequence[str], shape: str, wrong: int) -> str:
+    """A hint for what students often write; "" if it is something else."""
+    text, kind = texts[wrong], shape[wrong]
+    if mnemonic == "sub" and kind == "x" and wrong == 2:
+        negative = text[1:] if text.startswith("-") else f"-{text}"
+        return f"add the negative number: addi {texts[0]}, {texts[1]}, {negative}"
+    if mnemonic in JUMPS:
+        if kind == "r" and wrong == len(texts) - 1:
+            jump = {"j": "jr", "jal": "jalr"}.get(mnemonic)
+            return f"`{jump}` jumps to the address in a register: {jump} {text}" if jump else ""
+        if kind == "x" and wrong < len(texts) - 1:
+            if text == "0":
+                return "compare with `zero`, the register that is always 0"
+            return f"branches compare registers: li t0, {text} and compare with t0"
+    memory_first = shape[:1] in ("m", "M") and shape[1:2] == "r" and len(texts) == 2
+    if mnemonic in ("sw", "sh", "sb", "lw", "lh", "lb", "lhu", "lbu") and memory_first:
+        return f"the register comes first: {mnemonic} {texts[1]}, {texts[0]}"
+    if mnemonic == "csrr" and len(texts) == 2 and texts[0] in CSR_NUMBERS:
+        if shape[1] == "r":
+            return f"`csrr` reads, the register comes first; to write: csrw {texts[0]}, {texts[1]}"
+        return ""
+    if mnemonic == "csrw" and len(texts) == 2 and texts[1] in CSR_NUMBERS and shape[0] == "r":
+        return f"the CSR comes first: csrw {texts[1]}, {texts[0]}"
+    return ""
 
 
 def _wanted(pattern: str) -> str:

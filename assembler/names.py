@@ -167,7 +167,8 @@ class Names(Reporting, Scope):
                 operand=index,
                 expected=expected,
                 hint=did_you_mean(base.name, known)
-                or f"put its .equ above this line: .equ {base.name}, value",
+                or f"put its .equ above this line: .equ {base.name}, value; `la` loads the address "
+                "of a label",
                 consequence=True,
             )
         return Problem(

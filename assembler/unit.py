@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from toyvm.isa.registers import NUMBERS
+
 from . import forms
 from .debuginfo import DebugInfo
-from .diagnostics import Problem, Reporter, Stop, did_you_mean
+from .diagnostics import Problem, Reporter, Stop, did_you_mean, similar
+from .foreign import ELSEWHERE, FOREIGN, RV64_ONLY
 from .frames import FILE, Frame
 from .lexer import (
     SIMPLE,
@@ -269,6 +272,9 @@ class Unit(Reader):
                     operand(piece.text)
                 except Problem:
                     problem.operand = index
+                    words = piece.text.split()
+                    if len(words) > 1 and words[0] in NUMBERS:
+                        problem.hint = "operands have commas between them: " + ", ".join(words)
                     break
         self.report(problem)
 
@@ -321,7 +327,7 @@ class Unit(Reader):
         if op.lower() in forms.FORMS:
             self.instruction(op.lower(), args)
             return
-        raise self.unknown_word(op)
+        raise self.unknown_word(op, args)
 
     def macro_named(self, name: str) -> Macro | None:
         """The macro of that name; case does not matter if no exact name fits, as in GNU as."""
@@ -329,7 +335,7 @@ class Unit(Reader):
             return None
         return self.macros.get(name) or self.macros_folded.get(name.lower())
 
-    def unknown_word(self, op: str) -> Problem:
+    def unknown_word(self, op: str, args: Span) -> Problem:
         """Explain a mnemonic or directive that does not exist."""
         from .directives import DIRECTIVES
 
@@ -344,15 +350,20 @@ class Unit(Reader):
         notes = []
         if op.startswith(("c.", "f", "v")) and len(op) > 3:
             notes = ["this machine has RV32IMA: no compressed, floating-point or vector code"]
-        elif op in _ELSEWHERE:
-            return Problem(f"`{op}` {_ELSEWHERE[op]}", operand=None)
-        elif op in _RV64_ONLY:
+        elif op in ELSEWHERE:
+            return Problem(f"`{op}` {ELSEWHERE[op]}", operand=None)
+        elif op in RV64_ONLY:
             notes = [f"`{op}` is an instruction of RV64; registers here have 32 bits"]
+        hint = FOREIGN.get(op.lower()) or did_you_mean(op, known)
+        if not args.text and not (hint and len(op) < 4):
+            hint = f"a label ends with a colon: `{op[:60]}:`"
+            near = similar(op, known)
+            hint += f"; an instruction would be `{near}`" if near else ""
         return Problem(
             f"`{op[:60]}` is not an instruction, directive or macro",
             operand=None,
             notes=notes,
-            hint=did_you_mean(op, known),
+            hint=hint,
             consequence=True,
         )
 
@@ -425,21 +436,3 @@ class Unit(Reader):
         for section in self.sections.values():
             if section.code:
                 section.pad_to(section.align, None)
-
-
-_RV64_ONLY = frozenset(
-    ["ld", "sd", "lwu", "addw", "subw", "addiw", "sllw", "srlw", "sraw", "slliw", "srliw",
-     "sraiw", "mulw", "divw", "divuw", "remw", "remuw", "negw", "sext.w", "lr.d", "sc.d"]
-)  # fmt: skip
-
-_ELSEWHERE = {
-    "uret": "belongs to the withdrawn N extension: user-mode traps; this machine has `sret`",
-    "hret": "was withdrawn from the privileged architecture; there are `sret` and `mret`",
-    "dret": "belongs to debug mode, which this machine has not",
-    "sfence.vm": "is the old name of `sfence.vma`",
-    "pause": "belongs to Zihintpause; here `nop` does",
-    "zext.w": "is an instruction of RV64; registers here have 32 bits",
-    "la.tls.gd": "is about thread-local storage, which programs here have not",
-    "la.tls.ie": "is about thread-local storage, which programs here have not",
-    "lga": "needs a global offset table, which programs here have not; `la` loads an address",
-}

@@ -31,10 +31,11 @@ def integers(size: int, aligned: bool = False) -> Directive:
 
     def handler(unit: Unit, args: Span) -> None:
         section = unit.section
-        if section.size % step and section.flags & SHF_ALLOC and args.text:
+        extra = section.size % step
+        if extra and section.flags & SHF_ALLOC and args.text:
             unit.warn(
                 "misaligned-data",
-                f"this stands {section.size % step} bytes behind a multiple of {step}",
+                f"this stands {extra} byte{'s' * (extra > 1)} behind a multiple of {step}",
                 hint=f"put `.balign {step}` before the label, or use .{size}byte where it is meant",
             )
         for index, span in enumerate(split_operands(args.text, args.start)):

@@ -14,7 +14,7 @@
 
     .section .text
     .align PAGE_SHIFT
-    .globl user_start
+    .globl user_start, user_end
     .globl name
 
 user_start:

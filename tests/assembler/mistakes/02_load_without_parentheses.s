@@ -1,0 +1,6 @@
+_start:
+    la   a1, table
+    lw   a0, a1
+    .data
+table:
+    .word 1

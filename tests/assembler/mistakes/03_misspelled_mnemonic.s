@@ -1,0 +1,2 @@
+_start:
+    adid a0, a0, 1

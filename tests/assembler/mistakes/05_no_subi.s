@@ -1,0 +1,2 @@
+_start:
+    sub  a0, a0, 1

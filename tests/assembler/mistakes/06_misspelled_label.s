@@ -1,0 +1,5 @@
+_start:
+    call prnit
+    j    _start
+print:
+    ret

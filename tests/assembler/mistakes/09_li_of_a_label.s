@@ -1,0 +1,6 @@
+_start:
+    li   a0, message
+    j    _start
+    .data
+message:
+    .asciz "hello"

@@ -1,0 +1,2 @@
+_start:
+    csrr a0, mstaus

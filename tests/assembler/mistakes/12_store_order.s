@@ -1,0 +1,2 @@
+_start:
+    sw   0(sp), ra

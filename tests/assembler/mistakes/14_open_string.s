@@ -1,0 +1,6 @@
+_start:
+    j    _start
+    .data
+text:
+    .string "hello
+    .globl text

@@ -1,0 +1,2 @@
+_start:
+    slli a0, a0, 32

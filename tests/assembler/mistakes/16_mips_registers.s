@@ -1,0 +1,2 @@
+_start:
+    add  $t0, $t1, $t2

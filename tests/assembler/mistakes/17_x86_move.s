@@ -1,0 +1,2 @@
+_start:
+    mov  a0, a1

@@ -1,0 +1,4 @@
+_start:
+loop
+    addi a0, a0, -1
+    bnez a0, loop

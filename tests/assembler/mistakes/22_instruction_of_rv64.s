@@ -1,0 +1,2 @@
+_start:
+    ld   a0, 0(sp)

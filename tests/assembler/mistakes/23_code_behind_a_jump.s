@@ -1,0 +1,3 @@
+_start:
+    j    _start
+    addi a0, a0, 1

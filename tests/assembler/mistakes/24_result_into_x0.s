@@ -1,0 +1,3 @@
+_start:
+    add  zero, a0, a1
+    j    _start

@@ -1,0 +1,4 @@
+_start:
+    addi sp, sp, -6
+    sw   ra, 0(sp)
+    j    _start

@@ -1,0 +1,2 @@
+_start:
+    csrr mstatus, a0
