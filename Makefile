@@ -20,6 +20,7 @@ help:
 	@echo "make docs                write the generated pages again"
 	@echo "make bench               measure this computer, into docs/performance.md; BENCH='--cold --long'"
 	@echo "make fuzz MINUTES=n      random programs for n minutes, bare, virtualised and on the model"
+	@echo "  PROGRAMS=1000000 KERNELS=200000 FUZZ_SEED=n short ones before that, by the number"
 	@echo "make clean               remove $(VENV) and everything built"
 	@echo "PYTHON=python3.12 chooses the interpreter; XDIST=n the number of test processes"
 
@@ -67,7 +68,11 @@ bench: warm $(BENCH_STAMP)
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 MINUTES ?= 5
+PROGRAMS ?= 20000
+KERNELS ?= 20000
+FUZZ_SEED ?= 100000000
 fuzz: warm
+	@$(BIN)/python -m fuzz.short --programs $(PROGRAMS) --kernels $(KERNELS) --seed $(FUZZ_SEED) --jobs $(XDIST)
 	@$(BIN)/python -m fuzz --minutes $(MINUTES)
 
 clean:
