@@ -42,7 +42,8 @@ def source_hash() -> str:
     digest = hashlib.sha256()
     for name in _SOURCES:
         path = root / name
-        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        # Not what lies in folders below: tier 2 makes its code anew in each process.
+        files = sorted(path.glob("*.py")) if path.is_dir() else [path]
         for file in filter(Path.is_file, files):
             digest.update(file.name.encode())
             digest.update(file.read_bytes())
@@ -210,10 +211,42 @@ if COMPILED and not BOUNDSCHECK:
 
         return intrinsic(type_store if store else type_load)
 
+    @intrinsic
+    def call_region(typingctx, address, x, ram, tlb, first, dec, cache, state, home):
+        """Call the machine code of tier 2 at `address` (hart/translate/emit.py); its new state.
+
+        It gets pointers to the registers, RAM, the entry `first` of the TLB and the entry `cache`
+        of the decoded words, the state and the address of its home page.
+        """
+        signature = types.int64(
+            types.int64, x, ram, tlb, types.int64, dec, types.int64, types.int64, types.int64
+        )
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            def pointer(i: int, offset: Any = None) -> Any:
+                data = context.make_array(sig.args[i])(context, builder, args[i]).data
+                if offset is not None:
+                    data = builder.gep(data, [offset])
+                return builder.bitcast(data, byte_pointer)
+
+            byte_pointer = ir.IntType(8).as_pointer()
+            wide, narrow = ir.IntType(64), ir.IntType(32)
+            kind = ir.FunctionType(wide, [*[byte_pointer] * 4, wide, narrow])
+            function = builder.inttoptr(args[0], kind.as_pointer())
+            pointers = [pointer(1), pointer(2), pointer(3, args[4]), pointer(5, args[6])]
+            return builder.call(function, [*pointers, args[7], builder.trunc(args[8], narrow)])
+
+        return signature, generate
+
     load8, load16, load32 = _raw(8, False), _raw(16, False), _raw(32, False)
     store8, store16, store32 = _raw(8, True), _raw(16, True), _raw(32, True)
 else:
     import numpy as np
+
+    @kernel
+    def call_region(address, x, ram, tlb, first, dec, cache, state, home):
+        """Tier 2 is off here: nothing is ever called, and nothing is done."""
+        return state
 
     @kernel
     def load8(ram, offset):

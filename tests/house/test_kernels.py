@@ -15,7 +15,7 @@ import pytest
 from tests.house.kernel_source import ROOT, Kernel, called, kernels, loop_kernels
 from toyvm import jit
 
-RAW = {"load8", "load16", "load32", "store8", "store16", "store32"}
+RAW = {"load8", "load16", "load32", "store8", "store16", "store32", "call_region"}
 NAMES = {kernel.name for kernel in kernels()} | RAW
 #: Never in a kernel: what raises, allocates, or needs Python objects.
 FORBIDDEN = (
@@ -220,7 +220,7 @@ def test_a_copy_of_the_sources_compiles_nothing(tmp_path: Path) -> None:
 
 
 def test_only_the_door_knows_the_compiler() -> None:
-    """toyvm/jit.py is the only file that imports numba or llvmlite, or generates code."""
+    """Only toyvm/jit.py imports numba or llvmlite; tier 2 speaks llvmlite in one file."""
     import assembler
     import guestos
     import lessons
@@ -237,7 +237,7 @@ def test_only_the_door_knows_the_compiler() -> None:
                 continue
             if {m.split(".")[0] for m in modules} & {"numba", "llvmlite"}:
                 wrong.append(str(path.relative_to(ROOT.parent)))
-    assert set(wrong) == {"toyvm/jit.py"}
+    assert set(wrong) == {"toyvm/jit.py", "toyvm/hart/translate/backend.py"}
 
 
 def test_nothing_generates_source() -> None:

@@ -42,6 +42,9 @@ def debug(
     pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,
     sstc: Annotated[bool, typer.Option("--sstc", help="Harts have stimecmp (Sstc).")] = False,
     ad: Annotated[str, typer.Option(help="A and D bits: hardware or fault.")] = "hardware",
+    tier: Annotated[
+        int, typer.Option(help="1: interpret everything. 2: translate hot code. 0: as usual.")
+    ] = 0,
     script: Annotated[
         Path | None, typer.Option("-x", "--command", help="Run the commands of this file first.")
     ] = None,
@@ -64,6 +67,7 @@ def debug(
         pmp=pmp,
         sstc=sstc,
         ad=ad,
+        tier=tier,
     )
     check(options)
     worlds = _Worlds()

@@ -74,6 +74,9 @@ def run(
             "fault."
         ),
     ] = "hardware",
+    tier: Annotated[
+        int, typer.Option(help="1: interpret everything. 2: translate hot code. 0: as usual.")
+    ] = 0,
     max_insns: Annotated[
         int, typer.Option(help="Stop after this many steps, with exit code 3; 0: no limit.")
     ] = 0,
@@ -109,6 +112,7 @@ def run(
         pmp=pmp,
         sstc=sstc,
         ad=ad,
+        tier=tier,
         max_steps=max_insns,
         serial=serial,
         devices=tuple(device or ()),

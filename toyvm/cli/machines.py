@@ -33,6 +33,7 @@ class MachineOptions:
     virtio: str = "legacy"
     harts: int = 1
     pmp: int = 16
+    tier: int = 0
     serial: str = "stdio"
     devices: tuple[str, ...] = ()
     initrd: str = ""
@@ -115,6 +116,18 @@ def check(options: MachineOptions) -> None:
         fail(f"--harts {options.harts}: expected 1 to {MAX_HARTS}")
     if not 0 <= options.pmp <= 16:
         fail(f"--pmp {options.pmp}: expected 0 to 16, 0 for kernels that never open PMP")
+    check_tier(options.tier)
+
+
+def check_tier(tier: int) -> None:
+    """Refuse a --tier that does not exist."""
+    if tier not in (0, 1, 2):
+        fail(f"--tier {tier}: expected 1 (interpreter) or 2 (translation of hot code as well)")
+
+
+def tier_of(tier: int) -> dict[str, int]:
+    """The argument of a Machine or Vm for --tier; 0 leaves it to them."""
+    return {"tier": tier} if tier else {}
 
 
 def build(
@@ -178,6 +191,7 @@ def build(
             console=Console(output),
             append=options.append,
             pmp=options.pmp,
+            **tier_of(options.tier),
             devices=devices,
             initrd=options.initrd or None,
             dtb=options.dtb or None,

@@ -236,6 +236,7 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
                 vcpus=spec.vcpus,
                 sstc=spec.sstc,
                 ad_fault=spec.ad == "fault",
+                **({"tier": spec.tier} if spec.tier else {}),
                 weight=spec.weight,
                 cap=spec.cap,
                 reservation=spec.reservation,

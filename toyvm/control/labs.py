@@ -23,6 +23,7 @@
     pmp = 16                   # PMP entries, 0 to 16
     sstc = false               # harts have the stimecmp register
     ad = "hardware"            # or "fault": who sets A and D in page tables
+    tier = 2                   # 1: interpret everything, 2: translate hot code as well
 
 Relative paths are taken from the folder of the lab file. Every error names file, line, key and
 what was expected.
@@ -64,6 +65,7 @@ _VM_KEYS = (
     "pmp",
     "sstc",
     "ad",
+    "tier",
 )
 _CLOCKS = ("guest", "lab")
 DEFAULT_SLICE = 50_000
@@ -100,6 +102,8 @@ class VmSpec:
     vcpus: int = 1
     sstc: bool = False
     ad: str = "hardware"
+    tier: int = 0
+    """0: the usual one."""
 
 
 @dataclass(frozen=True)
@@ -339,6 +343,7 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
         vcpus=vcpus,
         sstc=_typed(data, "sstc", bool, False, place, "true or false"),
         ad=_choice(data, "ad", ("hardware", "fault"), "hardware", place),
+        tier=_whole(data, "tier", 1, 2, 1, place) if "tier" in data else 0,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from toyvm.hart import access, decode, execute, mmu, ops, tlb
 from toyvm.hart import state as s
 from toyvm.isa import csr, sv32
 
+DEFAULT_TIER: Final = 1
+"""1: the loop interprets everything.  2: hot code is translated to machine code as well."""
 DECODE_SLOTS: Final = 192
 """Pages of decoded words a hart keeps (8,200 bytes each, touched when used)."""
 
@@ -80,6 +82,8 @@ class Hart:
         """True while it sleeps in wfi."""
         self.state = STARTED
         """STARTED, STOPPED (it does not run) or SUSPENDED (by its firmware, until an interrupt)."""
+        self.translator: Any = sibling.translator if sibling else None
+        """Tier 2, if it is on, of all harts that share decoded words: see `set_tier`."""
         self.core: access.Core = access.Core(
             x=self.x,
             p=self.p,
@@ -87,7 +91,7 @@ class Hart:
             dec=(
                 sibling.core.dec
                 if sibling
-                else np.zeros(DECODE_SLOTS * ops.SLOT_ENTRIES, dtype=np.int64)
+                else np.zeros(DECODE_SLOTS * ops.SLOT_ENTRIES + ops.REGION_TABLE, dtype=np.int64)
             ),
             slots=sibling.core.slots if sibling else np.zeros(len(ram) >> 12, dtype=np.int32),
             ram=ram,
@@ -95,8 +99,39 @@ class Hart:
         )
 
     def run(self, end: int) -> int:
-        """Run until STEPS == `end` or an exit; returns an `events.EXIT_` code."""
-        return int(execute.execute(self.core, np.int64(end)))
+        """Run until STEPS == `end`, an exit or a sample; returns an `events.EXIT_` code."""
+        code = int(execute.execute(self.core, np.int64(self.limit(int(self.p[s.STEPS]), end))))
+        self.sample()
+        return code
+
+    def set_tier(self, tier: int) -> str:
+        """1: only the loop.  2: hot code is translated, where this computer can do that.
+
+        Returns why it cannot, "" if it does what was asked; ValueError for any other tier.
+        """
+        if self.translator is not None:
+            self.flush()
+            self.translator = None
+        if tier not in (1, 2):
+            raise ValueError(f"tier {tier}: expected 1 (interpreter) or 2 (translation as well)")
+        if tier == 1:
+            return ""
+        from toyvm.hart.translate.backend import unavailable
+        from toyvm.hart.translate.translator import Translator
+
+        reason = unavailable()
+        if not reason:
+            self.translator = Translator(self.core.dec, self.core.ram)
+        return reason
+
+    def limit(self, steps: int, end: int) -> int:
+        """Where a run that begins at `steps` stops for a sample at the latest; `end` in tier 1."""
+        return end if self.translator is None else self.translator.limit(steps, end)
+
+    def sample(self) -> None:
+        """A run has ended: tier 2 looks where."""
+        if self.translator is not None:
+            self.translator.sample(self)
 
     def adopt(self, before: Hart) -> None:
         """Take over from `before`, a hart of the same machine that has run until now."""
@@ -138,6 +173,8 @@ class Hart:
     def flush(self) -> None:
         """Forget decoded words and translations."""
         core = self.core
+        if self.translator is not None:
+            self.translator.forget()
         decode.forget_slots(self.p, core.dec, core.slots)
         tlb.flush_all(self.p, core.tlb)
 

@@ -173,7 +173,7 @@ def decode_entry(p, dec, ram, entry, pc):
         # that is not its own.
         if (p[s.BREAK + i] ^ pc) & 0xFFF == 0:
             packed = rare(np.int64(EVENT_STOP))
-    dec[entry] = packed
+    dec[entry] = packed | (dec[entry] & ops.COVERED)
 
 
 @kernel
@@ -197,14 +197,20 @@ def invalidate(dec, slots, offset, length):
     for word in range(first, last + 1):
         slot = np.int64(slots[word >> 10]) - 1
         if slot >= 0:
-            dec[slot * ops.SLOT_ENTRIES + (word & 1023)] = UNDECODED
+            entry = slot * ops.SLOT_ENTRIES + (word & 1023)
+            if dec[entry] & ops.COVERED:
+                # No region that was made from this page is entered any more.
+                end = slot * ops.SLOT_ENTRIES + 1024
+                if dec[end] & ops.VERSION_MASK != ops.VERSION_MASK:
+                    dec[end] += ops.VERSION
+            dec[entry] = UNDECODED
 
 
 @kernel
 def take_slot(p, dec, slots, page):
     """Give `page` of RAM a slot of decoded words; -1 if all are taken (flush, then ask again)."""
     slot = p[s.NEXT_SLOT]
-    if (slot + 1) * ops.SLOT_ENTRIES > dec.size:
+    if (slot + 1) * ops.SLOT_ENTRIES > dec.size - ops.REGION_TABLE:
         return np.int64(-1)
     p[s.NEXT_SLOT] = slot + 1
     base = slot * ops.SLOT_ENTRIES

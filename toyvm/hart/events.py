@@ -12,7 +12,7 @@ import numpy as np
 
 from toyvm.hart import access, csrfile, decode, ops, tlb, trap
 from toyvm.hart import state as s
-from toyvm.jit import entry_kernel, kernel
+from toyvm.jit import call_region, entry_kernel, kernel
 
 # Why `execute` returned.
 EXIT_BUDGET: Final = 0
@@ -35,8 +35,17 @@ EVENT_BUDGET: Final = 6
 EVENT_JUMP: Final = 7
 EVENT_MEMORY: Final = 8
 EVENT_MISALIGNED: Final = 9
+EVENT_REGION: Final = ops.REGION_EVENT
+"""The head of a translated region; stands in the immediate too."""
 
 PAGE_WORDS: Final = 1024
+
+# What `run_regions` has done at the head of a region.
+REGION_RAN: Final = 0
+REGION_WAITS: Final = 1
+"""Nothing this time: the budget is too short, a page is not there, or its first access misses."""
+REGION_STALE: Final = 2
+"""Nothing, nor ever again: its code has been overwritten."""
 
 
 @entry_kernel
@@ -147,6 +156,77 @@ def rare_event(core, event, d, entry, va):
     if effects & s.EFFECT_WFI:
         return np.int64(EXIT_WFI)
     return np.int64(-1)
+
+
+@kernel
+def _region_fits(core, row, home):
+    """May the region of `row` be entered with its home page at `home`?  REGION_ code.
+
+    All its pages must be where it expects them, by the fetch entries of the TLB, and unchanged.
+    """
+    p = core.p
+    dec = core.dec
+    fetch = p[s.FETCH_BASE] + tlb.FETCH
+    for i in range(dec[row + 1] & (2 * ops.REGION_PAGES - 1)):
+        at = row + 4 + 3 * i
+        base = dec[at + 1]
+        va = (home + dec[at]) & s.MASK32
+        if dec[base + 1024] != dec[at + 2]:
+            return np.int64(REGION_STALE)
+        if core.tlb[fetch + ((va >> 12) & (tlb.SETS - 1))] != base << 32 | va:
+            return np.int64(REGION_WAITS)
+    return np.int64(REGION_RAN)
+
+
+@kernel
+def run_regions(core, d, hard):
+    """Run translated code from PC, whose decoded word `d` is a region's head; a REGION_ code.
+
+    Regions follow one another as long as each begins where the last one ended.  STEPS stays
+    below `hard`, or meets it; PC and STEPS are exact.
+    """
+    p = core.p
+    dec = core.dec
+    table = np.int64(dec.size - ops.REGION_TABLE)
+    cache = np.int64(dec.size - ops.REGION_CACHE)
+    begun = p[s.STEPS]
+    while True:
+        row = table + ((d >> ops.REGION_ROW_SHIFT) & (ops.REGION_ROWS - 1)) * ops.REGION_ROW
+        page = (d >> ops.REGION_PAGE_SHIFT) & (ops.REGION_PAGES - 1)
+        pc = p[s.PC]
+        home = ((pc & 0xFFFF_F000) - dec[row + 4 + 3 * page]) & s.MASK32
+        fits = _region_fits(core, row, home)
+        if fits != REGION_RAN:
+            return fits if p[s.STEPS] == begun else np.int64(REGION_RAN)
+        left = hard - p[s.STEPS]
+        if left > 0x4000_0000:
+            left = np.int64(0x4000_0000)
+        state = call_region(
+            dec[row],
+            core.x,
+            core.ram,
+            core.tlb,
+            p[s.DATA_BASE] + tlb.READ,
+            dec,
+            cache,
+            left << 32 | pc,
+            home,
+        )
+        done = left - (state >> 32)
+        dec[row + ops.REGION_HITS] += 1
+        dec[row + ops.REGION_STEPS] += done
+        p[s.STEPS] += done
+        pc = state & s.MASK32
+        p[s.PC] = pc
+        if done == 0:
+            break
+        e = core.tlb[p[s.FETCH_BASE] + tlb.FETCH + ((pc >> 12) & (tlb.SETS - 1))]
+        if e & s.MASK32 != pc & 0xFFFF_F003:
+            break
+        d = dec[(e >> 32) + ((pc >> 2) & (PAGE_WORDS - 1))]
+        if d & ops.REGION_WORD_MASK != ops.REGION_WORD:
+            break
+    return np.int64(REGION_RAN) if p[s.STEPS] != begun else np.int64(REGION_WAITS)
 
 
 @kernel

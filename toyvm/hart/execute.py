@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toyvm.hart import csrfile, events, ops, tlb
+from toyvm.hart import csrfile, decode, events, ops, tlb
 from toyvm.hart import state as s
 from toyvm.jit import entry_kernel, kernel, load8, load16, load32, store8, store16, store32
 
@@ -83,11 +83,16 @@ def execute(core, end):
     stop_at = np.int64(-1)
     stop_word = np.int64(0)
     stop_entry = np.int64(events.EVENT_STOP) << 32
+    head_at = np.int64(-1)
+    head_word = np.int64(0)
     while True:
         # ---- an event: bring the record up to date, handle it, find the way back in
         if stop_at >= 0:
             dec[stop_at] = stop_word
             stop_at = np.int64(-1)
+        if head_at >= 0:
+            dec[head_at] = head_word
+            head_at = np.int64(-1)
         outcome = np.int64(-1)
         if event == events.EVENT_JUMP:
             p[s.PC] = va & s.MASK32
@@ -99,7 +104,15 @@ def execute(core, end):
             ip -= 1
             p[s.PC] = (vbase + (ip << 2)) & s.MASK32
             p[s.STEPS] = limit - (lim - ip)
-            if event != events.EVENT_STOP:
+            if event == events.EVENT_REGION:
+                ran = events.run_regions(core, d, hard)
+                if ran != events.REGION_RAN:
+                    # Its first instruction is done here: this time only, or from now on.
+                    decode.decode_entry(p, dec, ram, ip, p[s.PC])
+                    if ran == events.REGION_WAITS:
+                        head_at = ip
+                        head_word = d
+            elif event != events.EVENT_STOP:
                 outcome = events.rare_event(core, event, d, ip, va)
             elif p[s.STEPS] < hard and dec[ip] == stop_entry:
                 # Not the end of the budget, nor the deadline of a timer: a breakpoint.
@@ -108,6 +121,8 @@ def execute(core, end):
         if code < 0:
             base, code = events.locate(core, end)
         if code >= 0:
+            if head_at >= 0:
+                dec[head_at] = head_word
             return code
         # ---- choose how far the inner loop may run
         steps = p[s.STEPS]

@@ -92,6 +92,30 @@ SINK: Final = 32
 SLOT_ENTRIES: Final = 1025
 """Decoded words of a page and its PAGE_END."""
 
+COVERED: Final = 1 << 7
+"""Bit of a decoded word (no part of its code): translated machine code was made from it."""
+# The PAGE_END of a page counts in bits 31:8 how often covered words were overwritten.
+VERSION: Final = 1 << 8
+VERSION_MASK: Final = 0xFFFF_FF00
+
+# Behind the slots: the table of translated regions (hart/translate), one row for each.
+REGION_ROWS: Final = 512
+REGION_ROW: Final = 16
+"""Entries of a row: address of the code, pages, hits, steps, then three for each page: its
+distance from the home page in bytes, its first decoded word, and what its PAGE_END must be."""
+REGION_PAGES: Final = 4
+REGION_HITS: Final = 2
+REGION_STEPS: Final = 3
+REGION_CACHE: Final = 64
+"""Entries of scratch memory behind the table."""
+REGION_TABLE: Final = REGION_ROWS * REGION_ROW + REGION_CACHE
+# The decoded word of a region's head: RARE, event REGION, row above it, then the head's page.
+REGION_ROW_SHIFT: Final = 40
+REGION_PAGE_SHIFT: Final = 50
+REGION_EVENT: Final = 10
+REGION_WORD: Final = REGION_EVENT << 32
+REGION_WORD_MASK: Final = 0xFF_0000_003F
+
 # Instructions that are named by their number in the ISA table.
 LR_W: Final = int(Op.LR_W)
 SC_W: Final = int(Op.SC_W)

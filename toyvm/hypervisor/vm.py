@@ -10,7 +10,7 @@ import numpy as np
 
 from toyvm.hart import access, tlb
 from toyvm.hart import state as s
-from toyvm.hart.core import Hart, new_record
+from toyvm.hart.core import DEFAULT_TIER, Hart, new_record
 from toyvm.hypervisor import ledger, shadow, vcpu
 from toyvm.hypervisor.frames import HostMemory
 from toyvm.hypervisor.ledger import Ledger
@@ -69,7 +69,7 @@ class Vm(Computer):
 
     `host` is the memory it takes frames from; without one it gets a host of its own.  `weight`
     scales its slices against those of other VMs (100 is normal).  `vcpus`, `turn`, `sstc` and
-    `ad_fault` are as `harts` and its companions of a Machine.
+    `ad_fault` are as `harts` and its companions of a Machine; so is `tier`.
     """
 
     hart: Vcpu
@@ -96,6 +96,7 @@ class Vm(Computer):
         turn: int = TURN,
         sstc: bool = False,
         ad_fault: bool = False,
+        tier: int = DEFAULT_TIER,
     ) -> None:
         check_pmp(pmp)
         check_harts(vcpus, turn)
@@ -111,6 +112,8 @@ class Vm(Computer):
             reserve = self.host.take(f"{name} shadow tables", shadow.RESERVE)
             record = new_record(index, pmp, sstc, ad_fault)
             own.append(Vcpu(self.host, fmap, record, reserve, own[0] if own else None))
+            if index == 0:
+                own[0].set_tier(tier)
         self.ledger = Ledger(*(vcpu.control for vcpu in own))
         self._trace: Callable[[str], None] | None = None
         super().__init__(
@@ -164,7 +167,10 @@ class Vm(Computer):
     def _execute(self, end: int) -> int:
         self._tell()
         hart = self.hart
-        return int(vcpu.run(hart.core, hart.guest_core, hart.control, np.int64(end)))
+        end = hart.limit(int(self.record[s.STEPS]), end)
+        code = int(vcpu.run(hart.core, hart.guest_core, hart.control, np.int64(end)))
+        hart.sample()
+        return code
 
     def _deliver(self, cause: int, tval: int) -> None:
         """The bus has no device there: what was booked as mmio was an access fault."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from toyvm.hart import core as hart_core
 from toyvm.hart import tlb
-from toyvm.hart.core import Hart
+from toyvm.hart.core import DEFAULT_TIER, Hart
 from toyvm.machine.board import Console
 from toyvm.machine.computer import Computer
 from toyvm.machine.harts import TURN, check_harts
@@ -32,7 +32,8 @@ class Machine(Computer):
     `devices` further virtio devices, each in the next virtio slot; `pmp` is 0 to 16 entries;
     `initrd` and `dtb` are paths or bytes.  There are 1 to 8 `harts`, which take turns of `turn`
     steps.  `sstc` adds the stimecmp register; `ad_fault` makes accesses that need A or D in a page
-    table fault instead of setting them.  ValueError names what does not fit.
+    table fault instead of setting them.  `tier` 2 translates hot code, 1 never does.  ValueError
+    names what does not fit.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Machine(Computer):
         turn: int = TURN,
         sstc: bool = False,
         ad_fault: bool = False,
+        tier: int = DEFAULT_TIER,
     ) -> None:
         check_pmp(pmp)
         check_harts(harts, turn)
@@ -59,6 +61,7 @@ class Machine(Computer):
         memory = allocate_ram(ram)
         fmap = np.arange(ram // PAGE, dtype=np.int32)
         own = [Hart(memory, fmap, pmp=pmp)]
+        own[0].set_tier(tier)
         own += [Hart(memory, fmap, index, pmp, own[0]) for index in range(1, harts)]
         for index, hart in enumerate(own):
             hart.p[:] = hart_core.new_record(index, pmp, sstc, ad_fault)
