@@ -235,18 +235,18 @@ def form(snapshot: Snapshot, start: int) -> Region | None:
 
 def find_heads(flow: Flow, words: Mapping[int, int]) -> tuple[int, ...]:
     """Where a region is entered: loop heads, functions, returns from calls, and from outside."""
-    heads = set()
+    heads: set[int] = set()
     for rel, word in words.items():
         sources = flow.before(rel)
         if not sources or any(source not in words for source, _ in sources):
             heads.add(rel)
         target = flow.jump(rel, word)
         links = word & 0x7F in (JAL, JALR) and (word >> 7) & 31 != 0
-        if target in words and (links or target <= rel):
+        if target is not None and target in words and (links or target <= rel):
             heads.add(target)
         if links and rel + 4 in words:
             heads.add(rel + 4)
-    return tuple(sorted(head for head in heads if head is not None))
+    return tuple(sorted(heads))
 
 
 def longest_paths(words: Mapping[int, int], jump: Mapping[int, int | None]) -> dict[int, int]:
