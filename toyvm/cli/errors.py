@@ -48,6 +48,7 @@ def input_errors() -> tuple[type[BaseException], ...]:
     """
     names = (
         ("assembler.diagnostics", "AssemblyError"),
+        ("assembler.objread", "ObjectError"),
         ("guestos.listing", "GuestError"),
         ("lessons.course", "CourseError"),
         ("toyvm.control.labs", "LabError"),
