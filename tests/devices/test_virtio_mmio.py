@@ -84,7 +84,7 @@ def test_features_offered():
     both = INDIRECT_FEATURE | EVENT_IDX
     block = sum(1 << n for n in (1, 2, 4, 6, 9, 10, 11, 13, 14))
     assert offered(BlockSlot(False, driver=False).slot) == block | both | 1 << 32
-    assert offered(BlockSlot(True, driver=False).slot) == block | both | 1 << 27
+    assert offered(BlockSlot(True, driver=False).slot) == block | both | 1 << 24 | 1 << 27
     net = sum(1 << n for n in (5, 15, 16, 17, 18, 19, 20, 23))
     assert offered(NetSlot(False, driver=False).slot) == net | both | 1 << 32
     read_only = offered(BlockSlot(False, read_only=True, driver=False).slot)

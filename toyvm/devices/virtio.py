@@ -36,6 +36,8 @@ INTERRUPT_CONFIG: Final = 0x2
 
 # -- feature bits that belong to no device type (section 6) ---------------------------------------
 
+F_NOTIFY_ON_EMPTY: Final = 1 << 24
+"""Legacy: an interrupt when no request is left, whatever the driver says of interrupts."""
 F_ANY_LAYOUT: Final = 1 << 27
 """Legacy name for "the driver may split a request over descriptors as it likes"."""
 F_INDIRECT_DESC: Final = 1 << 28

@@ -26,6 +26,7 @@ from toyvm.devices.virtio import (
     F_ANY_LAYOUT,
     F_EVENT_IDX,
     F_INDIRECT_DESC,
+    F_NOTIFY_ON_EMPTY,
     F_VERSION_1,
     INTERRUPT_CONFIG,
     INTERRUPT_QUEUE,
@@ -145,7 +146,7 @@ class VirtioMmio:
         if self.device is None:
             return 0
         own = self.device.offered | F_INDIRECT_DESC | F_EVENT_IDX
-        return own | (F_ANY_LAYOUT if self.legacy else F_VERSION_1)
+        return own | (F_ANY_LAYOUT | F_NOTIFY_ON_EMPTY if self.legacy else F_VERSION_1)
 
     @property
     def driver_ok(self) -> bool:
@@ -317,7 +318,9 @@ class VirtioMmio:
     def _negotiate(self) -> None:
         for queue in self.queues:
             queue.negotiate(
-                bool(self.features & F_INDIRECT_DESC), bool(self.features & F_EVENT_IDX)
+                bool(self.features & F_INDIRECT_DESC),
+                bool(self.features & F_EVENT_IDX),
+                bool(self.features & F_NOTIFY_ON_EMPTY),
             )
 
     def _write_queue_sel(self, value: int) -> None:

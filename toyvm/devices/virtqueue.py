@@ -110,6 +110,7 @@ class VirtQueue:
         self.ready = False
         self._indirect = False
         self._event_idx = False
+        self._on_empty = False
         self._next_avail = 0
         self._next_used = 0
         self._signalled = 0
@@ -132,10 +133,11 @@ class VirtQueue:
                 raise RingError(_outside(name, address, length))
         self.ready = True
 
-    def negotiate(self, indirect: bool, event_idx: bool) -> None:
+    def negotiate(self, indirect: bool, event_idx: bool, on_empty: bool = False) -> None:
         """Say which optional parts of the queue format the driver accepted."""
         self._indirect = indirect
         self._event_idx = event_idx
+        self._on_empty = on_empty
 
     # -- taking requests --------------------------------------------------------------------------
 
@@ -242,15 +244,18 @@ class VirtQueue:
         if not self._event_idx:
             if old == self._next_used:
                 return False
-            flags = int.from_bytes(self._fetch("available ring", self.avail, 2), "little")
-            return not flags & AVAIL_NO_INTERRUPT
+            flags, index = _PAIR.unpack(self._fetch("available ring", self.avail, 4))
+            return not flags & AVAIL_NO_INTERRUPT or (self._on_empty and index == self._next_avail)
         self._store(
             "used ring", self.used + 4 + 8 * self.size, self._next_avail.to_bytes(2, "little")
         )
         at = self.avail + 4 + 2 * self.size
         event = int.from_bytes(self._fetch("available ring", at, 2), "little")
         # Section 2.7.7.2: interrupt when the index passes used_event.
-        return (self._next_used - event - 1) & 0xFFFF < (self._next_used - old) & 0xFFFF
+        if (self._next_used - event - 1) & 0xFFFF < (self._next_used - old) & 0xFFFF:
+            return True
+        index = int.from_bytes(self._fetch("available ring", self.avail + 2, 2), "little")
+        return self._on_empty and old != self._next_used and index == self._next_avail
 
     # -- memory -----------------------------------------------------------------------------------
 
