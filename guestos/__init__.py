@@ -7,7 +7,7 @@ build("teachos").to_elf()         assembled by the project's own assembler
 
 from __future__ import annotations
 
-from .images import build, include_dirs, sources
+from .images import build, expectation, include_dirs, sources
 from .listing import Guest, GuestError, manifest
 
-__all__ = ["Guest", "GuestError", "build", "include_dirs", "manifest", "sources"]
+__all__ = ["Guest", "GuestError", "build", "expectation", "include_dirs", "manifest", "sources"]

@@ -58,6 +58,14 @@ def sources(name: str) -> list[Path]:
     return [root() / source for source in guest(name).sources]
 
 
+def expectation(name: str) -> str:
+    """What must happen to a hostile guest, from its source's header; empty for other guests."""
+    for line in sources(name)[0].read_text("utf-8").splitlines():
+        if line.startswith("# expect: "):
+            return line.removeprefix("# expect: ")
+    return ""
+
+
 def build(name: str, defines: Mapping[str, int] | None = None) -> Image | Prebuilt:
     """The guest ``name``, assembled and linked; the second time in one process from a cache.
 

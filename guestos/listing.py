@@ -9,8 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-KINDS = ("kernel", "firmware", "benchmark", "probe")
+KINDS = ("kernel", "firmware", "benchmark", "probe", "hostile")
 PROBE_PREFIX = "probe-"
+HOSTILE_PREFIX = "hostile-"
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -60,18 +61,32 @@ def read(data: Mapping[str, Any]) -> dict[str, Guest]:
     guests: dict[str, Guest] = {}
     for name, row in data.get("guest", {}).items():
         guests[name] = _guest(name, row, library)
-    defaults = {k: v for k, v in data.get("probe", {}).items() if not isinstance(v, dict)}
-    for short, row in data.get("probe", {}).items():
+    guests |= _family("probe", PROBE_PREFIX, "checks itself", data, library)
+    guests |= _family("hostile", HOSTILE_PREFIX, "what a guest may try", data, library)
+    return guests
+
+
+def _family(
+    kind: str,
+    prefix: str,
+    teaches: str,
+    data: Mapping[str, Any],
+    library: Mapping[str, Sequence[str]],
+) -> dict[str, Guest]:
+    """Guests that share most of their row: tables below [probe] and [hostile]."""
+    found: dict[str, Guest] = {}
+    rows = data.get(kind, {})
+    defaults = {k: v for k, v in rows.items() if not isinstance(v, dict)}
+    for short, row in rows.items():
         if not isinstance(row, dict):
             continue
-        name = PROBE_PREFIX + short
-        merged = {"kind": "probe", **defaults, **row}
+        merged = {"kind": kind, **defaults, **row}
         merged["sources"] = [
             source.replace("NAME", short) for source in merged.get("sources", [])
         ] + merged.pop("extra", [])
-        merged.setdefault("teaches", f"checks itself: {merged.get('summary', '')}")
-        guests[name] = _guest(name, merged, library)
-    return guests
+        merged.setdefault("teaches", f"{teaches}: {merged.get('summary', '')}")
+        found[prefix + short] = _guest(prefix + short, merged, library)
+    return found
 
 
 def _guest(name: str, row: Mapping[str, Any], library: Mapping[str, Sequence[str]]) -> Guest:

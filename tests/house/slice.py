@@ -24,6 +24,9 @@ from toyvm.machine import Computer, Machine
 from toyvm.storage import MemoryDisk
 
 STEPS = 3_000
+#: Of the hostile guests every eighth, for a while.
+HOSTILE = [name for name, guest in manifest().items() if guest.kind == "hostile"][::8]
+HOSTILE_STEPS = 1_000
 PROBES = [name for name, guest in manifest().items() if guest.kind == "probe"]
 
 
@@ -34,6 +37,11 @@ def programs() -> Iterator[tuple[str, Any, dict[str, Any], int]]:
         drives = [MemoryDisk(64 << 10) for _ in range(guest.drives)]
         options = {"ram": guest.ram, "bios": guest.bios, "drives": drives}
         yield name, build(name), options, STEPS
+    for name in HOSTILE:
+        guest = manifest()[name]
+        drives = [MemoryDisk(64 << 10) for _ in range(guest.drives)]
+        options = {"ram": guest.ram, "bios": guest.bios, "drives": drives}
+        yield name, build(name), options, HOSTILE_STEPS
     for seed in range(4):
         program = machine_kernel(9_000 + seed)
         yield program.name, program.image, {"ram": program.ram_size, "bios": "none"}, STEPS

@@ -30,6 +30,9 @@ def guests(
         Path | None, typer.Option("-o", "--output", help="Assemble the guest and write its ELF.")
     ] = None,
     probes: Annotated[bool, typer.Option("--probes", help="List the probes too.")] = False,
+    hostile: Annotated[
+        bool, typer.Option("--hostile", help="List the hostile guests and what happens to each.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
 ) -> int:
     """Print the manifest, or one guest."""
@@ -48,17 +51,34 @@ def guests(
             return OK
     elif output is not None:
         fail("-o needs the name of a guest; toyvm guests lists them")
+    elif hostile:
+        rows = [row for row in rows if row.kind == "hostile"]
     else:
-        rows = [row for row in rows if probes or json_ or row.kind != "probe"]
+        hidden = () if json_ else ("hostile",) if probes else ("hostile", "probe")
+        rows = [row for row in rows if row.kind not in hidden]
     if json_:
         print_json([facts(row) for row in rows])
+    elif hostile:
+        _print_hostile(rows)
     else:
         _print(rows, whole=name is not None)
     return OK
 
 
+def _print_hostile(rows: list[Guest]) -> None:
+    from guestos import expectation
+    from toyvm.ui.tables import Table, print_table
+
+    table = Table(("guest", "what it tries", "what happens"))
+    for row in rows:
+        table.add(row.name, row.summary, expectation(row.name))
+    print_table(table)
+
+
 def facts(row: Guest) -> dict[str, Any]:
     """One guest, JSON-ready."""
+    from guestos import expectation
+
     return {
         "name": row.name,
         "kind": row.kind,
@@ -69,6 +89,7 @@ def facts(row: Guest) -> dict[str, Any]:
         "nets": row.nets,
         "summary": row.summary,
         "teaches": row.teaches,
+        **({"expect": expectation(row.name)} if row.kind == "hostile" else {}),
     }
 
 

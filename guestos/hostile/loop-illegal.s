@@ -1,0 +1,15 @@
+# loop-illegal.s: a trap handler that is an illegal instruction.
+# Purpose: a hostile guest; the machine and its neighbours must stay as they are.
+# Mode: M.
+# Entry points: _start.
+# expect: dies "trap loop"
+
+    .include "hostile/hostile.inc"
+
+    begin
+    la   t0, bad
+    csrw mtvec, t0
+    .balign 4
+bad:
+    .word 0
+    finish

@@ -1,0 +1,24 @@
+# self-modifying-unfenced.s: the same without fence.i: either instruction may run.
+# Purpose: a hostile guest; the machine and its neighbours must stay as they are.
+# Mode: M.
+# Entry points: _start.
+# expect: exit 0
+
+    .include "hostile/hostile.inc"
+
+    begin
+    li   s0, 500
+again:
+    la   t0, patched
+    andi t1, s0, 1
+    slli t1, t1, 20
+    li   t2, INSN_LI_A0
+    or   t2, t2, t1
+    sw   t2, 0(t0)
+patched:
+    li   a0, 0
+    andi t1, a0, -2
+    bnez t1, hostile_fail
+    addi s0, s0, -1
+    bnez s0, again
+    finish
