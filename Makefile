@@ -60,6 +60,7 @@ lint: $(DEV_STAMP)
 
 docs: $(DEV_STAMP)
 	@$(BIN)/python -m toyvm.isa.doc
+	@$(BIN)/python -m tests.assembler.page
 
 $(BENCH_STAMP): pyproject.toml | warm
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

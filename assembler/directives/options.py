@@ -180,8 +180,8 @@ def accepted(unit: Unit, args: Span) -> None:
 
 
 _ACCEPTED = (
-    ".extern", ".xref", ".line", ".ln", ".linefile", ".appfile", ".appline",
-    ".variant_cc", ".title", ".ttl", ".sbttl", ".subtitle", ".list", ".nolist", ".page", ".psize",
+    ".extern", ".xref", ".line", ".linefile",
+    ".variant_cc", ".title", ".ttl", ".sbttl", ".list", ".nolist", ".page", ".psize",
     ".eject", ".plen", ".llen", ".lflags", ".format", ".noformat", ".spc", ".name", ".debug",
     ".addrsig", ".addrsig_sym", ".func", ".endfunc", ".gnu_attribute", ".linkonce", ".symver",
     ".vtable_entry", ".vtable_inherit", ".stabs", ".stabn", ".stabd",

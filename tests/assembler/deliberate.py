@@ -13,7 +13,7 @@ REFUSED = {
     "position-independent code and global offset tables": [
         ".option pic", "auipc a0, %got_pcrel_hi(foo)",
     ],
-    "thread-local storage": ['.section .tdata,"awT"|.word 1'],
+    "thread-local storage": ['.section .tdata,"awT"|.word 1', ".tls_common x, 4"],
     "words that GNU as skips with a warning": [
         ".option arch", ".option foo", '.section .x,"aw",@foo',
     ],
@@ -30,7 +30,7 @@ REFUSED = {
         r'.ascii "a\qb"', '.ascii "abc', "nop /* c", r".byte '\t', '\0', '\1', '\x41'",
     ],
     "symbols that nobody defines, in a difference": [".word foo - nope"],
-    "`.popsection` without `.pushsection`": [".popsection"],
+    "`.popsection` without `.pushsection`, `.purgem` of no macro": [".popsection", ".purgem nope"],
     "names in quotes and with blanks": ['"quoted": nop', '.section "x y","aw"|.word 1'],
     "section flags as numbers": ['.section .x,"3"|.word 1'],
     "`.reloc`, `.lsym`, `.cfi_label`, `.cfi_val_encoded_addr`": [
@@ -51,6 +51,7 @@ TAKEN = {
     ],
     "differences of labels in `.uleb128`": [".uleb128 foo-_start"],
     "an address with a minus sign, known at the end of linking": [".word -foo"],
+    "`.rodata`; `.addrsig`, which clang writes": [".rodata|.word 1", ".addrsig"],
     "`.lcomm` with an alignment": [".lcomm x, 4, 8|.word x"],
     "attributes behind code": [
         '.attribute arch, "rv32i2p1_m2p0_a2p1"', '.attribute 5, "rv32i2p0"',
