@@ -22,7 +22,7 @@ from toyvm.devices.virtio_net import VirtioNet
 from toyvm.devices.virtio_rng import VirtioRng
 from toyvm.storage import MemoryDisk
 
-DEVICES = {"blk": 1, "net": 3, "console": 2, "rng": 1}
+DEVICES = {"blk": 1, "net": 3, "console": 4, "rng": 1}
 """Queues of each device."""
 SIZE = 16
 MEMORY = 1 << 18
