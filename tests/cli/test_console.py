@@ -321,6 +321,17 @@ def test_serial_on_a_socket(source, compiled, tmp_path, vm):
         child.communicate()
 
 
+def test_devices_and_their_counters(cli, tmp_path):
+    path = tmp_path / "line"
+    more = ["--device", f"virtio-console,file:{path}", "--device", "virtio-rng,seed=5", "--json"]
+    result = cli("run", "probe-console", *more)
+    console, rng = json.loads(result.err)["devices"]
+    assert (result.code, path.read_bytes()) == (0, "Ea line, and ä\n".encode())
+    assert console == {"id": 3, "requests": 1, "bytes_in": 0, "bytes_out": 16, "errors": 0}
+    assert rng["id"] == 4
+    assert rng["requests"] == 0
+
+
 # -- reboots -----------------------------------------------------------------------------------
 
 

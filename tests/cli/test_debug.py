@@ -265,3 +265,9 @@ def test_no_colour_when_not_wanted(terminal, hello):
     coloured.expect("-- registers")
     coloured.expect("=>")
     assert "\x1b[1;32m" in coloured.before + coloured.after or os.environ.get("TERM") == "dumb"
+
+
+def test_a_console_that_the_debugger_cannot_serve(cli, hello):
+    result = cli("debug", hello, *BARE, "--device", "virtio-console,pty")
+    assert result.code == 2
+    assert "in the debugger a console leads to stdio, null or file:PATH" in result.err

@@ -166,12 +166,13 @@ def test_a_firmware_finds_its_kernel_as_on_qemu(
 
 @needs_qemu
 @KINDS
-def test_without_firmware_as_on_qemu(tmp_path: Path, kind: type) -> None:
+@pytest.mark.parametrize(("ram", "tree"), [(64, 62), (1024, 1022), (2048, 1022)])
+def test_without_firmware_as_on_qemu(tmp_path: Path, kind: type, ram: int, tree: int) -> None:
     kernel = tmp_path / "kernel"
     kernel.write_bytes(KERNELS["flat"])
-    theirs = run_qemu(Board(kernel, ram="64M"))
-    assert theirs == (f"{BASE:08x}\n{BASE + 62 * MIB:08x}\n", 0)
-    assert run_ours(kind, KERNELS["flat"], "none", 64 * MIB) == theirs[0]
+    theirs = run_qemu(Board(kernel, ram=f"{ram}M"))
+    assert theirs == (f"{BASE:08x}\n{BASE + tree * MIB:08x}\n", 0)
+    assert run_ours(kind, KERNELS["flat"], "none", ram * MIB) == theirs[0]
 
 
 @needs_qemu

@@ -37,7 +37,12 @@ def debug(
     append: Annotated[str, typer.Option(help="Arguments for the kernel.")] = "",
     drive: Annotated[list[str] | None, typer.Option(help="A disk, as in `toyvm run`.")] = None,
     net: Annotated[list[str] | None, typer.Option(help="A card, as in `toyvm run`.")] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="A virtio device, as in `toyvm run`.")
+    ] = None,
     virtio: Annotated[str, typer.Option(help="Transport: legacy or modern.")] = "legacy",
+    initrd: Annotated[str, typer.Option(help="An initial RAM disk for the kernel.")] = "",
+    dtb: Annotated[str, typer.Option(help="A device tree to use instead of our own.")] = "",
     harts: Annotated[int, typer.Option(help="Harts (vCPUs with --vm), 1 to 8.")] = 1,
     pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,
     sstc: Annotated[bool, typer.Option("--sstc", help="Harts have stimecmp (Sstc).")] = False,
@@ -50,8 +55,14 @@ def debug(
     ] = None,
 ) -> int:
     """Build the world and hand it to the debugger."""
+    from toyvm.control.devices import parse_device
+
     from .machines import MachineOptions, check
 
+    for text in device or ():
+        line = parse_device(text).serial
+        if line is not None and line.kind not in ("stdio", "null", "file"):
+            fail(f"--device {text}: in the debugger a console leads to stdio, null or file:PATH")
     if script is not None and not script.is_file():
         fail(f"-x {script}: no such file")
     options = MachineOptions(
@@ -62,7 +73,10 @@ def debug(
         append=append,
         drives=tuple(drive or ()),
         nets=tuple(net or ()),
+        devices=tuple(device or ()),
         virtio=virtio,
+        initrd=initrd,
+        dtb=dtb,
         harts=harts,
         pmp=pmp,
         sstc=sstc,

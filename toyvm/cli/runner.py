@@ -259,6 +259,7 @@ def facts(built: Built, outcome: Outcome, output: Output) -> dict[str, Any]:
         "exits": exits_of(computer),
         "disks": [disk_facts(disk) for disk in computer.board.blocks],
         "nets": [card_facts(nic) for nic in computer.board.nics],
+        "devices": [device_facts(device) for device in computer.board.devices],
     }
 
 
@@ -268,6 +269,18 @@ def disk_facts(block: Any) -> dict[str, Any]:
         "sectors_read": block.stats.sectors_read,
         "sectors_written": block.stats.sectors_written,
         "errors": block.stats.errors,
+    }
+
+
+def device_facts(device: Any) -> dict[str, Any]:
+    """Counters of another virtio device; `id` is its number in the specification."""
+    stats = device.stats
+    return {
+        "id": device.device_id,
+        "requests": stats.requests,
+        "bytes_in": stats.bytes_in,
+        "bytes_out": stats.bytes_out,
+        "errors": stats.errors,
     }
 
 
