@@ -26,7 +26,8 @@ class Guest:
     ``sources`` are paths below the package, in link order; ``base`` is the address of .text;
     ``mode`` is "M" or "S", ``bios`` "none" or "sbi"; ``ram`` is in bytes; ``drives`` and ``nets``
     count what it can use; ``agrees`` names the programs outside this project ("qemu", "spike") on
-    which it says the same.  ``elf`` is the file of a guest that a C compiler has built, below the
+    which it says the same.  It needs ``harts`` harts, with stimecmp if ``sstc``; ``ad`` is
+    "hardware", or "fault" if it sets A and D bits itself.  ``elf`` is the file of a guest that a C compiler has built, below the
     package; it has no ``sources`` then.
     """
 
@@ -43,6 +44,9 @@ class Guest:
     teaches: str
     agrees: tuple[str, ...]
     elf: str = ""
+    harts: int = 1
+    sstc: bool = False
+    ad: str = "hardware"
 
 
 @cache
@@ -109,6 +113,9 @@ def _guest(name: str, row: Mapping[str, Any], library: Mapping[str, Sequence[str
             teaches=known.pop("teaches"),
             agrees=tuple(known.pop("agrees")),
             elf=elf,
+            harts=known.pop("harts", 1),
+            sstc=known.pop("sstc", False),
+            ad=known.pop("ad", "hardware"),
         )
     except KeyError as missing:
         raise GuestError(f"guest {name}: the manifest does not say its {missing}") from None
