@@ -27,8 +27,8 @@ class Guest:
     ``mode`` is "M" or "S", ``bios`` "none" or "sbi"; ``ram`` is in bytes; ``drives`` and ``nets``
     count what it can use; ``agrees`` names the programs outside this project ("qemu", "spike") on
     which it says the same.  It needs ``harts`` harts, with stimecmp if ``sstc``; ``ad`` is
-    "hardware", or "fault" if it sets A and D bits itself.  ``elf`` is the file of a guest that a C compiler has built, below the
-    package; it has no ``sources`` then.
+    "hardware", or "fault" if it sets A and D bits itself.  ``elf`` is the file of a guest that a C
+    compiler has built, below the package; it has no ``sources`` then.
     """
 
     name: str

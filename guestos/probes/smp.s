@@ -30,7 +30,6 @@
     .section .text
     .globl _start
     .globl probe_name
-
 _start:
     csrw mie, zero
     csrr s0, mhartid
@@ -186,29 +185,16 @@ code:
     .align 4
     .space HARTS << STACK_SHIFT
 stack_top:
-arrived:
-    .space WORD
-lock:
-    .space WORD
-present:
-    .space WORD
-told:
-    .space WORD
-locked:
-    .space WORD
-reserved:
-    .space WORD
-added:
-    .space WORD
-own:
-    .space WORD
-awake:
-    .space WORD
-old_code:
-    .space WORD
-new_code:
-    .space WORD
-moment:
-    .space WORD
-late:
-    .space WORD
+arrived: .space WORD
+lock: .space WORD
+present: .space WORD
+told: .space WORD
+locked: .space WORD
+reserved: .space WORD
+added: .space WORD
+own: .space WORD
+awake: .space WORD
+old_code: .space WORD
+new_code: .space WORD
+moment: .space WORD
+late: .space WORD
