@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -218,6 +219,25 @@ def _assemble_unit(
     debug: bool,
 ) -> Unit:
     """Assemble one source as often as its far branches need."""
+    # Everything made here is kept: the collector would look at it again and again in vain.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _assemble_rounds(name, text, files, reporter, limits, defines, debug)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _assemble_rounds(
+    name: str,
+    text: str,
+    files: Files,
+    reporter: Reporter,
+    limits: Limits,
+    defines: Mapping[str, int],
+    debug: bool,
+) -> Unit:
     far: set[int] = set()
     rounds = work = 0
     while True:

@@ -321,9 +321,30 @@ class _Parser:
         return code
 
 
+_PLAIN_NUMBER = re.compile(
+    r"[ \t]*(-?(?:0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9}))[ \t]*$", re.ASCII
+)
+_parsed: dict[str, Expr] = {}
+_PARSED_SIZE = 20_000
+_PARSED_LENGTH = 64
+
+
 def parse(text: str) -> Expr:
-    """The tree of an expression; constants are folded.  Problem (with a span) if malformed."""
-    return _Parser(text).parse()
+    """The tree of an expression; constants are folded.  Problem (with a span) if malformed.
+
+    Trees are never changed, so what was parsed before is given again.
+    """
+    plain = _PLAIN_NUMBER.match(text)
+    if plain is not None:
+        return int(plain[1], 0)
+    tree = _parsed.get(text)
+    if tree is None:
+        tree = _Parser(text).parse()
+        if len(text) <= _PARSED_LENGTH:
+            if len(_parsed) >= _PARSED_SIZE:
+                _parsed.clear()
+            _parsed[text] = tree
+    return tree
 
 
 def compute_unary(op: str, a: int) -> int:

@@ -26,6 +26,7 @@ SIMPLE = re.compile(
 _HEAD_LABEL = re.compile(rf"[ \t\f\v\r]*({_LABEL})[ \t]*:(?!:)")
 _HEAD = re.compile(r"[ \t\f\v\r]*((?:[^\W\d]|[.$])[\w.$\\@()]*)(?=[\s=]|$)")
 _ASSIGN = re.compile(r"[ \t\f\v\r]*((?:[^\W\d]|[.$])[\w.$]*)[ \t]*(==?)(?!=)")
+_GROUPING = re.compile(r"""["'()]""")
 _PIECE = re.compile(r"""["';#/]""")
 _STRING_END = re.compile(r'(?:[^"\\]|\\.)*(")?', re.DOTALL)
 _CHAR = re.compile(r"'(?:\\[0-7]{1,3}|\\.|[^\\])?'?", re.DOTALL)
@@ -143,6 +144,11 @@ def split_operands(text: str, start: int = 0) -> list[Span]:
     if not text.strip():
         return []
     out: list[Span] = []
+    if _GROUPING.search(text) is None:
+        for piece in text.split(","):
+            out.append(Span(piece, start))
+            start += len(piece) + 1
+        return out
     depth = 0
     begin = at = 0
     while at < len(text):

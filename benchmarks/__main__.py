@@ -22,14 +22,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, features
+from benchmarks import assembler, chart, features
 from benchmarks.goals import Goals
 from toyvm.hypervisor.warm import warm
 from toyvm.proofs import bench, cpu, overhead, scale
 from toyvm.proofs.peers import Peer, peers
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
-SECTIONS = ("cpu", "features", "overhead", "exits", "scale", "start")
+SECTIONS = ("cpu", "features", "overhead", "exits", "scale", "assembler", "start")
 LONG_STEPS = 2_000_000_000
 
 
@@ -310,6 +310,7 @@ def main() -> int:
         "overhead": lambda: overhead_section(rounds, goals),
         "exits": lambda: exits_section(rounds, goals),
         "scale": lambda: scale_section(rounds, goals),
+        "assembler": lambda: assembler.section(rounds, goals),
         "start": lambda: start_section(rounds, arguments.cold, goals),
     }
     texts = []
