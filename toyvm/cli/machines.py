@@ -11,7 +11,7 @@ from toyvm.platform import MAX_HARTS
 from toyvm.ui.text import did_you_mean
 
 from .errors import fail, say
-from .images import LoadedImage, open_image
+from .images import LoadedImage, open_guest, open_image, shipped_guests
 
 TECHNIQUES = {
     "u": "the guest's kernel runs in user mode and its privileged instructions trap",
@@ -230,8 +230,11 @@ def firmware(text: str) -> Any:
         return text
     path = Path(text).expanduser()
     if not path.is_file():
-        near = did_you_mean(text, ("sbi", "none"))
-        fail(f"--bios {text}: no such file; expected sbi, none or an ELF file{near}")
+        shipped = [guest.name for guest in shipped_guests() if guest.kind == "firmware"]
+        if text in shipped:
+            return open_guest(text).data
+        near = did_you_mean(text, ("sbi", "none", *shipped))
+        fail(f"--bios {text}: no such file; expected sbi, none, an ELF file or cfirm{near}")
     if path.suffix.lower() == ".s":
         return open_image(text).data
     return path
