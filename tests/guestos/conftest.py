@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from guestos import build
+from guestos.images import root
 
 from .hosts import Host, OurHost, QemuHost
 from .qemu import QEMU
@@ -28,6 +30,17 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture(scope="session")
+def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the C guests' ELF files, built now by GCC without a warning."""
+    out = tmp_path_factory.mktemp("built")
+    make = ["make", "-s", "-C", str(root() / "c"), f"OUT={out}"]
+    done = subprocess.run(make, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return out
 
 
 @pytest.fixture

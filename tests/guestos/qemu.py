@@ -22,6 +22,12 @@ needs_qemu = pytest.mark.skipif(
     shutil.which(QEMU) is None, reason=f"{QEMU} is not installed; no board to compare with"
 )
 
+GCC = "riscv64-unknown-elf-gcc"
+needs_gcc = pytest.mark.skipif(
+    shutil.which(GCC) is None or shutil.which("make") is None,
+    reason=f"{GCC} or make is not installed; the C guests cannot be built again",
+)
+
 
 @dataclass
 class Board:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import struct
 import subprocess
 import time
@@ -17,21 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from guestos.images import build, root
+from guestos.images import build
 from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
 from toyvm.storage import RawDisk
 
-from .qemu import Board, needs_qemu, run
+from .qemu import Board, needs_gcc, needs_qemu, run
 
 LIMIT = 60_000_000
 PROMPT = b"init: Enter starts a shell\n"
-GCC = "riscv64-unknown-elf-gcc"
-needs_gcc = pytest.mark.skipif(
-    shutil.which(GCC) is None or shutil.which("make") is None,
-    reason=f"{GCC} or make is not installed; the C guests cannot be built again",
-)
-
 Boot = Callable[[Path | None], tuple[str, int]]
 
 
@@ -217,16 +210,6 @@ def test_a_shell(where: str, elf: Callable[[str], Path], tmp_path: Path) -> None
 
 
 # ---- built again ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("built")
-    make = ["make", "-s", "-C", str(root() / "c"), f"OUT={out}"]
-    done = subprocess.run(make, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    return out
 
 
 @needs_gcc

@@ -31,6 +31,10 @@ user_program:
     li   a1, GREETING
     li   a7, 1                  # write
     ecall
+    li   a7, 3                  # ticks
+    ecall
+    addi s2, a0, 2
+round:
     li   s0, 0                  # checksum of a loop that timer interrupts cut
     li   s1, 300000
     li   t0, 0
@@ -40,6 +44,9 @@ user_program:
     or   s0, t1, t2
     xor  s0, s0, t0
     bne  t0, s1, 1b
+    li   a7, 3                  # again until two interrupts have come
+    ecall
+    blt  a0, s2, round
     li   t0, -2048              # the stack is one page below 0x20000
     add  t0, sp, t0
     sw   s0, 3(t0)              # misaligned

@@ -106,7 +106,7 @@ static void handle_ip(struct eth *eth, uint32 length)
         uint16 port = udp->from;
         udp->from = udp->to;
         udp->to = port;
-        udp->sum = 0;
+        /* Ports and addresses change places, so the checksum stays right. */
     } else {
         return;
     }

@@ -67,8 +67,9 @@ int netdev_receive(uint8 *frame, uint32 room)
 
 void netdev_send(const uint8 *frame, uint32 length)
 {
-    memset(sending, 0, header);
+    memset(sending, 0, header + 60);
     memcpy(sending + header, frame, length);
+    length = length < 60 ? 60 : length; /* what Ethernet wants without its checksum */
     tx.desc[0] = (struct vq_desc){(uint32)sending, header + length, 0, 0};
     virtio_submit(&dev, TX, &tx, 0);
     while (tx_seen == *(volatile uint16 *)&tx.used.idx)

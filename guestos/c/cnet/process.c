@@ -77,6 +77,9 @@ struct frame *user_trap(struct frame *frame)
             break;
         case 2:
             leave_user(frame, frame->x[9]);
+        case 3:
+            frame->x[9] = timer_interrupts;
+            break;
         default:
             frame->x[9] = (uint32)-1;
         }
