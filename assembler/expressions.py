@@ -155,7 +155,12 @@ class _Parser:
             tree = self.binary(1)
         if self.kind != "end":
             if self.kind == "bad":
-                raise self.fail(f"unexpected character `{printable(self.token)}`")
+                raise self.fail(
+                    f"unexpected character `{printable(self.token)}`",
+                    hint="a line cannot be continued; parameters such as \\x live inside macros"
+                    if self.token == "\\"
+                    else "",
+                )
             if self.token == "(" and ")" not in self.text[self.start :]:
                 raise self.fail("this `(` is never closed")
             raise self.fail(
