@@ -74,7 +74,7 @@ def check(
         following = _keep(course, folder, chosen, result)
     shown = grader.Result(
         chosen, _shown(source), result.seeds, result.exit_code, result.verdicts, result.problem,
-        result.facts,
+        result.facts, result.diagnostics,
     )  # fmt: skip
     out.write(report.json_text(shown, following) if json else report.text(shown, following))
     return result.exit_code

@@ -12,10 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from .checks import Fail
 from .course import CheckSpec, CourseError, Lesson
 from .runner import SEEDS, Bench, Blocked, Boards, SubmissionError, assemble_file
+
+if TYPE_CHECKING:
+    from assembler import Diagnostic
 
 OK, FAILS, UNUSABLE, BUDGET, GRADER = range(5)
 """Exit codes: passed; a check failed; no program to run; a budget was spent; our own error."""
@@ -41,7 +45,7 @@ class Result:
     """A graded submission.
 
     ``exit_code`` is one of the module's constants.  ``problem`` says why there are no verdicts,
-    ``facts`` are lines that the lesson adds.
+    ``facts`` are lines that the lesson adds, ``diagnostics`` the assembler's errors and warnings.
     """
 
     lesson: Lesson
@@ -51,6 +55,7 @@ class Result:
     verdicts: tuple[Verdict, ...] = ()
     problem: str = ""
     facts: tuple[str, ...] = field(default=())
+    diagnostics: tuple[Diagnostic, ...] = field(default=())
 
     @property
     def points(self) -> int:
@@ -79,7 +84,9 @@ def grade(
     try:
         program = assemble_file(source, lesson)
     except SubmissionError as error:
-        return Result(lesson, source, seeds, UNUSABLE, problem=str(error))
+        return Result(
+            lesson, source, seeds, UNUSABLE, problem=str(error), diagnostics=error.diagnostics
+        )
     except Exception:
         return Result(lesson, source, seeds, GRADER, problem=traceback.format_exc())
     bench = Bench(lesson, program, seeds, boards, source.name)
@@ -93,7 +100,8 @@ def grade(
         code = OK
     else:
         code = BUDGET if bench.budget_spent else FAILS
-    return Result(lesson, source, seeds, code, verdicts, facts=facts)
+    warnings = tuple(program.image.warnings)
+    return Result(lesson, source, seeds, code, verdicts, facts=facts, diagnostics=warnings)
 
 
 def _judge(module: ModuleType, spec: CheckSpec, bench: Bench) -> Verdict:

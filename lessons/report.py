@@ -16,6 +16,8 @@ from .grader import GRADER, OK, UNUSABLE, Result, Verdict
 
 MAX_TEXT = 4000
 """Characters of one message at most."""
+MAX_WARNINGS = 3
+"""Warnings of the assembler that a report shows: they may be why a check fails."""
 _MARK = {"pass": "pass", "fail": "FAIL", "blocked": "-"}
 
 
@@ -75,6 +77,9 @@ def text(result: Result, following: Lesson | None = None) -> str:
     lines.append("")
     if result.facts:
         lines += [clean(fact) for fact in result.facts] + [""]
+    if result.exit_code != OK:
+        for warning in result.diagnostics[:MAX_WARNINGS]:
+            lines += [clean(warning.render()), ""]
     total = f"{result.points} of {lesson.max_points} points"
     if result.exit_code == OK:
         lines.append(f"{total}: the lesson is done")
@@ -119,6 +124,7 @@ def data(result: Result, following: Lesson | None = None) -> dict[str, object]:
         "problem": clean(result.problem),
         "checks": [_check_data(verdict) for verdict in result.verdicts],
         "facts": [clean(fact) for fact in result.facts],
+        "diagnostics": [item.as_json() for item in result.diagnostics],
         "next": next_command(result, following),
     }
 

@@ -7,7 +7,7 @@ keeps the runs, so that several checks judge the same ones.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -43,7 +43,14 @@ SEEDS = (1, 2, 3)
 
 
 class SubmissionError(Exception):
-    """The submission cannot be run at all: unreadable, not assembled, or too large."""
+    """The submission cannot be run at all: unreadable, not assembled, or too large.
+
+    ``diagnostics`` are what the assembler found, as data.
+    """
+
+    def __init__(self, message: str, diagnostics: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.diagnostics = tuple(diagnostics)
 
 
 class Blocked(Exception):
@@ -393,7 +400,7 @@ def assemble_file(source: Path, lesson: Lesson) -> Program:
     try:
         image = assemble([source], text_base=base, jail=source.parent, limits=limits)
     except AssemblyError as error:
-        raise SubmissionError(error.render()) from None
+        raise SubmissionError(error.render(), error.diagnostics) from None
     for segment in image.segments:
         if segment.addr < base or segment.addr + segment.memsz > base + PROGRAM_SPACE:
             raise SubmissionError(

@@ -40,6 +40,15 @@ def test_a_source_with_errors_gets_the_assembler_s_message(tmp_path):
     assert "start.s:2" in result.problem
     assert "addd" in result.problem
     assert "next      toyvm check 01_first_instruction" in report.text(result)
+    (row,) = report.data(result)["diagnostics"]
+    assert (row["severity"], row["line"], row["hint"]) == ("error", 2, "did you mean `addi`?")
+
+
+def test_warnings_stand_beside_what_failed(tmp_path):
+    result = graded(tmp_path, ".globl start\nstart: add x0, a0, a1\n ebreak\n")
+    assert result.exit_code == FAILS
+    assert "warning[write-x0]: the result goes to x0" in report.text(result)
+    assert [row["name"] for row in report.data(result)["diagnostics"]] == ["write-x0"]
 
 
 def test_an_endless_loop_spends_the_budget(tmp_path):
