@@ -144,8 +144,47 @@ if _SHARED:
 
     numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__}"
 
+
+def _kernel_compiler() -> Any:
+    """A Numba compiler with only those passes that kernels need.
+
+    Kernels have no closures, no `with`, no literals to unroll and nothing to inline, so a third
+    of Numba's work on them is looking for what is not there.
+    """
+    from numba.core import compiler, typed_passes, untyped_passes
+    from numba.core.compiler_machinery import PassManager
+
+    modules: tuple[Any, Any] = (typed_passes, untyped_passes)
+    legalize = next(m.IRLegalization for m in modules if hasattr(m, "IRLegalization"))
+    passes = (
+        (untyped_passes.TranslateByteCode, "analyse bytecode"),
+        (untyped_passes.FixupArgs, "fix up arguments"),
+        (untyped_passes.IRProcessing, "process the intermediate form"),
+        (untyped_passes.GenericRewrites, "rewrite constant subscripts"),
+        (untyped_passes.ReconstructSSA, "single assignment"),
+        (typed_passes.NopythonTypeInference, "infer types"),
+        (typed_passes.PreLowerStripPhis, "remove phi nodes"),
+        (typed_passes.NoPythonSupportedFeatureValidation, "check features"),
+        (legalize, "check the intermediate form"),
+        (typed_passes.AnnotateTypes, "annotate types"),
+        (typed_passes.NativeLowering, "lower to LLVM"),
+        (typed_passes.NoPythonBackend, "machine code"),
+    )
+
+    class KernelCompiler(compiler.CompilerBase):
+        def define_pipelines(self) -> list[Any]:
+            manager = PassManager("kernel")
+            for one, what in passes:
+                manager.add_pass(one, what)
+            manager.finalize()
+            return [manager]
+
+    return KernelCompiler
+
+
 #: Every kernel of the project, in the order in which the modules define them.
 KERNELS: list[Any] = []
+_COMPILER: dict[str, Any] = {"pipeline_class": _kernel_compiler()} if COMPILED else {}
 
 
 def _compile(function: Callable[..., Any], from_python: bool) -> Any:
@@ -156,6 +195,7 @@ def _compile(function: Callable[..., Any], from_python: bool) -> Any:
         _nrt=False,
         no_cpython_wrapper=not from_python,
         no_cfunc_wrapper=True,
+        **_COMPILER,
     )(function)
     KERNELS.append(compiled)
     return compiled
