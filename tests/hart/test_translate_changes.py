@@ -507,7 +507,10 @@ def test_regions_that_do_not_pay_are_taken_out() -> None:
             pass
     """)
     pair = Tiers(program, ram=RAM, bios="none")
-    pair.finish((100, 100, 100_000, 100, 100, 100, 300_000))
+    for _ in range(3):
+        for size in (100, 100, 18_000, 100):
+            pair.run(size)
+    pair.finish((100, 100, 300_000))
     assert pair.one.stopped is not None
     assert pair.translator.dropped > 0
     assert not pair.translator.regions
@@ -543,3 +546,67 @@ def test_tiers_have_numbers(kind: type) -> None:
     assert kind(ram=RAM, tier=2).hart.translator is not None
     with pytest.raises(ValueError, match="tier 3: expected 1"):
         kind(ram=RAM, tier=3)
+
+
+def test_copies_of_tlb_entries_that_miss_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strides over many pages: the region is translated again, and does the same."""
+    monkeypatch.setattr(tier2, "SETTLED", 3000)
+    program = guest("""
+            li   s4, 200
+            la   s5, data
+            li   s6, 0x1104
+        again:
+            mv   a1, s5
+            li   a2, 40
+        1:  lw   a3, 0(a1)
+            add  a3, a3, a2
+            sw   a3, 0(a1)
+            lw   a4, 0(s5)
+            add  a5, a5, a4
+            add  a1, a1, s6
+            addi a2, a2, -1
+            bnez a2, 1b
+            addi s4, s4, -1
+            bnez s4, again
+            pass
+        .balign 4096
+        data:
+            .space 0x40000
+    """)
+    for pair in both(program, (*[400] * 30, 100_000), ram=RAM, bios="none"):
+        assert pair.one.stopped is not None
+        regions = [one.translated.region for one in pair.translator.regions]
+        assert any(region.uncached for region in regions)
+        # What does not move keeps its copy.
+        assert all(len(region.uncached) <= 2 for region in regions)
+
+
+def test_code_that_is_found_in_pieces_grows_together() -> None:
+    """A path that is taken for the first time late ends up in the region of its loop."""
+    program = guest("""
+            li   s4, 40000
+            li   s5, 20000
+        again:
+            addi a0, a0, 1
+            blt  s4, s5, late
+        back:
+            xor  a1, a1, a0
+            addi s4, s4, -1
+            bnez s4, again
+            pass
+        late:
+            addi a2, a2, 3
+            add  a3, a3, a2
+            j    back
+    """)
+    pair = Tiers(program, ram=RAM, bios="none")
+    for size in (100, 100, 100, 60_000):
+        pair.run(size)
+    late = pair.one.program.symbols["late"] & 0xFFF
+    assert not any(late in one.translated.region.words for one in pair.translator.regions)
+    for _ in range(8):
+        pair.run(10_000)
+    loop = pair.one.program.symbols["again"] & 0xFFF
+    assert any({late, loop} <= {*one.translated.region.words} for one in pair.translator.regions)
+    pair.finish((200_000,))
+    assert pair.one.stopped is not None

@@ -188,10 +188,10 @@ def run_regions(core, d, hard):
     p = core.p
     dec = core.dec
     table = np.int64(dec.size - ops.REGION_TABLE)
-    cache = np.int64(dec.size - ops.REGION_CACHE)
     begun = p[s.STEPS]
     while True:
-        row = table + ((d >> ops.REGION_ROW_SHIFT) & (ops.REGION_ROWS - 1)) * ops.REGION_ROW
+        number = (d >> ops.REGION_ROW_SHIFT) & (ops.REGION_ROWS - 1)
+        row = table + number * ops.REGION_ROW
         page = (d >> ops.REGION_PAGE_SHIFT) & (ops.REGION_PAGES - 1)
         pc = p[s.PC]
         home = ((pc & 0xFFFF_F000) - dec[row + 4 + 3 * page]) & s.MASK32
@@ -208,7 +208,7 @@ def run_regions(core, d, hard):
             core.tlb,
             p[s.DATA_BASE] + tlb.READ,
             dec,
-            cache,
+            table + ops.REGION_CACHES + number * ops.REGION_CACHE,
             left << 32 | pc,
             home,
         )

@@ -106,9 +106,12 @@ distance from the home page in bytes, its first decoded word, and what its PAGE_
 REGION_PAGES: Final = 4
 REGION_HITS: Final = 2
 REGION_STEPS: Final = 3
-REGION_CACHE: Final = 64
-"""Entries of scratch memory behind the table."""
-REGION_TABLE: Final = REGION_ROWS * REGION_ROW + REGION_CACHE
+REGION_COPIES: Final = 64
+"""Copies of TLB entries that a region may use; behind them are as many 32-bit counters."""
+REGION_CACHE: Final = REGION_COPIES + REGION_COPIES // 2
+"""Entries of scratch memory of a row; that of all rows is behind the table."""
+REGION_CACHES: Final = REGION_ROWS * REGION_ROW
+REGION_TABLE: Final = REGION_CACHES + REGION_ROWS * REGION_CACHE
 # The decoded word of a region's head: RARE, event REGION, row above it, then the head's page.
 REGION_ROW_SHIFT: Final = 40
 REGION_PAGE_SHIFT: Final = 50

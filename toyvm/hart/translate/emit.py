@@ -9,19 +9,21 @@ returns the new state: registers are then those before the instruction at pc.
 Inside, guest registers are LLVM values.  Every way out stores them, and leads to the one place
 that writes them back.  Memory is reached through a copy of the TLB entry that was used last by the
 same base register: nothing can change the TLB while a region runs, so the copy hits exactly when
-the TLB does.  The steps left are counted by block and tested where a path could be endless: at
-jumps backward, at indirect jumps and at the entry.
+the TLB does.  Where such copies miss often (`uncached`) the TLB is asked each time, which costs
+more but never a mispredicted branch.  The steps left are counted by block and tested where a path
+could be endless: at jumps backward, at indirect jumps and at the entry.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from toyvm.hart.ops import REGION_COPIES
 from toyvm.hart.translate import region as r
 from toyvm.hart.translate.region import Region
 
-CACHES: Final = 64
-"""Copies of TLB entries that a region may use: 8 bytes each of `cache`."""
+CACHES: Final = REGION_COPIES
+"""Copies of TLB entries that a region may use: 8 bytes each of `cache`; counters follow."""
 _TLB_SETS: Final = 256
 _COLD: Final = ", !prof !0"
 _RARE: Final = ", !prof !1"
@@ -40,6 +42,7 @@ class Emitter:
     def __init__(self, region: Region, name: str = "region") -> None:
         self.words = region.words
         self.heads = region.heads
+        self.uncached = {*region.uncached, CACHES}
         self.lines: list[str] = []
         self.serial = 0
         self.jumps = {rel: self._jump(rel, word) for rel, word in self.words.items()}
@@ -225,7 +228,7 @@ class Emitter:
         for i in self.used:
             pointer = self.value(f"getelementptr i32, ptr %x, i64 {i}")
             self.add(f"store i32 {self.value(f'load i32, ptr {pointer}')}, ptr %x{i}")
-        for k in range(len(self.caches)):
+        for k in sorted({*self.caches.values()} - self.uncached):
             pointer = self.value(f"getelementptr i32, ptr %cache, i64 {2 * k}")
             self.add(f"store i32 -1, ptr {pointer}")
         left = self.value("lshr i64 %state, 32")
@@ -401,7 +404,7 @@ class Emitter:
         key = (rs1, write, self.made_at.get(rs1))
         if key not in self.caches and len(self.caches) < CACHES:
             self.caches[key] = len(self.caches)
-        if key in self.caches:
+        if self.caches.get(key, CACHES) not in self.uncached:
             delta = self.cached(tag, va, self.caches[key], write, out)
         else:
             entry = self.lookup(tag, va, write, out)
@@ -419,6 +422,9 @@ class Emitter:
         # Out of line, with the exits.
         lines, self.lines = self.lines, []
         self.place(miss)
+        counter = self.value(f"getelementptr i32, ptr %cache, i64 {2 * CACHES + cache}")
+        count = self.value(f"add i32 {self.value(f'load i32, ptr {counter}')}, 1")
+        self.add(f"store i32 {count}, ptr {counter}")
         entry = self.lookup(tag, va, write, out)
         self.add(f"store i32 {self.value(f'trunc i64 {entry} to i32')}, ptr {tag_at}")
         high = self.value(f"lshr i64 {entry}, 32")

@@ -49,23 +49,26 @@ class Translated:
         return self.code.size + _OVERHEAD
 
     def matches(self, snapshot: Snapshot, shift: int) -> bool:
-        """Are its words those of the snapshot, with its home page at page `shift` there?"""
+        """Can it be used in the snapshot, with its home page at page `shift` there?"""
         for page, indices in self.indices.items():
             there = snapshot.words.get(page + shift)
             if there is None or not np.array_equal(there[indices], self.words[page]):
                 return False
-        return True
+        # It must not take the place of half a region.
+        return not snapshot.broken(rel + (shift << 12) for rel in self.region.words)
 
 
 @dataclass(eq=False)
 class Job:
     """A wish for a region around `start` of a snapshot; `result` when `done`, None if impossible.
 
-    `shift` is the page of the snapshot that is the result's home page.
+    `shift` is the page of the snapshot that is the result's home page.  With a `region` that very
+    region is wanted, at its own place.
     """
 
     snapshot: Snapshot
     start: int
+    region: Region | None = None
     result: Translated | None = None
     shift: int = 0
     done: bool = False
@@ -111,12 +114,14 @@ class Pool:
         job.done = True
 
     def _fulfil(self, job: Job) -> None:
-        found = self.find(job.snapshot, job.start)
-        if found:
-            job.result, job.shift = found
-            self.shared += 1
-            return
-        region = form(job.snapshot, job.start)
+        region = job.region
+        if region is None:
+            found = self.find(job.snapshot, job.start)
+            if found:
+                job.result, job.shift = found
+                self.shared += 1
+                return
+            region = form(job.snapshot, job.start)
         if region is None:
             return
         translated = Translated(region, Code(emit(region), "region"), users=1)
@@ -151,7 +156,7 @@ class Pool:
         if word is None:
             return None
         with self._lock:
-            for translated, page in self._by_word.get((start & 0xFFF, word), ()):
+            for translated, page in reversed(self._by_word.get((start & 0xFFF, word), [])):
                 shift = (start >> 12) - page
                 if translated.matches(snapshot, shift):
                     translated.users += 1

@@ -8,13 +8,14 @@ pages are mapped side by side, by any hart and any VM with the same bytes there.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-MAX_INSNS: Final = 400
+MAX_INSNS: Final = 800
 """Instructions of a region: more of them compile longer and rarely run faster."""
 MAX_PAGES: Final = 4
 REACH: Final = 16
@@ -98,12 +99,14 @@ class Snapshot:
     """A copy of the code that a region may be made of, by page distance from the home page.
 
     `words[k]` is uint32[1024], `known[k]` bool[1024]: has the instruction been executed?
-    `taken[k]` bool[1024]: is it in a region already?
+    `owners[k]` int[1024]: the region that it is in already, 0 for none; `sizes` says how many
+    instructions each of these has.
     """
 
     words: dict[int, np.ndarray]
     known: dict[int, np.ndarray]
-    taken: dict[int, np.ndarray]
+    owners: dict[int, np.ndarray]
+    sizes: dict[int, int]
 
     def word(self, rel: int) -> int | None:
         """The instruction at `rel` if it has been executed, else None."""
@@ -114,18 +117,28 @@ class Snapshot:
             return None
         return int(self.words[page][index])
 
-    def free(self, rel: int) -> bool:
-        """Is the instruction in no region yet?"""
-        taken = self.taken.get(rel >> 12)
-        return taken is None or not taken[(rel >> 2) & 1023]
+    def owner(self, rel: int) -> int:
+        """The region that the instruction is in already, 0 for none."""
+        owners = self.owners.get(rel >> 12)
+        return 0 if owners is None else int(owners[(rel >> 2) & 1023])
+
+    def broken(self, rels: Iterable[int]) -> set[int]:
+        """The regions that a new one with these instructions would replace only in part."""
+        found = Counter(self.owner(rel) for rel in rels)
+        found.pop(0, None)
+        return {owner for owner, count in found.items() if count < self.sizes[owner]}
 
 
 @dataclass(frozen=True)
 class Region:
-    """Instructions by rel, in order, and the rels at which it may be entered."""
+    """Instructions by rel, in order, and the rels at which it may be entered.
+
+    `uncached` are the numbers of the copies of TLB entries (see `emit`) that are not worth it.
+    """
 
     words: Mapping[int, int]
     heads: tuple[int, ...]
+    uncached: frozenset[int] = frozenset()
 
     @property
     def pages(self) -> tuple[int, ...]:
@@ -204,11 +217,26 @@ class Flow:
 
 
 def form(snapshot: Snapshot, start: int) -> Region | None:
-    """The region around `start`: executed instructions in no region yet, nearest first.
+    """The region around `start`: executed instructions, nearest first.
 
-    None if the instruction at `start` cannot be translated.
+    It replaces the regions there are by now, each of them as a whole or not at all: so code that
+    was found in pieces grows together.  None if the instruction at `start` cannot be translated.
     """
     flow = Flow(snapshot)
+    blocked: set[int] = set()
+    while True:
+        words = _gather(flow, start, blocked)
+        if not any(rel >> 12 == 0 for rel in words):
+            return None
+        broken = snapshot.broken(words)
+        if not broken:
+            return Region(words, find_heads(flow, words))
+        blocked |= broken
+
+
+def _gather(flow: Flow, start: int, blocked: set[int]) -> dict[int, int]:
+    """Instructions around `start`, nearest first, none of a blocked region; in order."""
+    snapshot = flow.snapshot
     chosen: dict[int, int] = {}
     pages: set[int] = {0}
     queue = [(0, start)]
@@ -216,7 +244,7 @@ def form(snapshot: Snapshot, start: int) -> Region | None:
     while queue and len(chosen) < MAX_INSNS:
         distance, rel = heapq.heappop(queue)
         word = snapshot.word(rel)
-        if word is None or not snapshot.free(rel) or not translatable(word):
+        if word is None or not translatable(word) or snapshot.owner(rel) in blocked:
             continue
         if rel >> 12 not in pages:
             if len(pages) == MAX_PAGES:
@@ -227,10 +255,7 @@ def form(snapshot: Snapshot, start: int) -> Region | None:
             if place not in seen:
                 seen.add(place)
                 heapq.heappush(queue, (distance + cost, place))
-    if not any(rel >> 12 == 0 for rel in chosen):
-        return None
-    words = {rel: chosen[rel] for rel in sorted(chosen)}
-    return Region(words, find_heads(flow, words))
+    return {rel: chosen[rel] for rel in sorted(chosen)}
 
 
 def find_heads(flow: Flow, words: Mapping[int, int]) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from toyvm.hart import ops, tlb
 from toyvm.hart import state as s
 from toyvm.hart.translate.pool import POOL, Job, Pool, Translated
-from toyvm.hart.translate.region import REACH, Snapshot, translatable
+from toyvm.hart.translate.region import REACH, Region, Snapshot, translatable
 
 INTERVAL: Final = 500_000
 """Steps between two samples."""
@@ -30,6 +30,14 @@ _PATH: Final = 8
 """Steps between two samples of an eager translator."""
 _EAGER: Final = 24
 """New instructions that make an eager translator work."""
+_REVIEW: Final = 16
+"""Samples between two looks at how the regions do."""
+SETTLED: Final = 3_000_000
+"""Steps of a region after which its memory accesses are judged."""
+OFTEN: Final = 150
+"""A copy of a TLB entry that misses more often than once in that many steps is not worth it."""
+_STRIKES: Final = 3
+"""How often that may happen in a stretch of code."""
 _WORTH: Final = 24
 """Steps that a region must make on average each time it is entered: entering costs about that."""
 
@@ -41,6 +49,7 @@ class Installed:
     translated: Translated
     row: int
     pages: dict[int, tuple[int, int]]
+    tuned: bool = False
 
 
 def _release_all(pool: Pool, rows: list[Installed | None]) -> None:
@@ -70,10 +79,12 @@ class Translator:
         self._table = len(dec) - ops.REGION_TABLE
         self._rows: list[Installed | None] = [None] * ops.REGION_ROWS
         self._heat: dict[tuple[int, int], int] = {}
+        self._strikes: dict[tuple[int, int], int] = {}
         self._jobs: list[tuple[Job, dict[int, tuple[int, int]]]] = []
         self._next = 0
         self._seen: dict[int, int] = {}
         self._done = 0
+        self._samples = 0
         self._last = 0
         self._jitter = 1
         weakref.finalize(self, _release_all, pool, self._rows)
@@ -106,6 +117,9 @@ class Translator:
         if self.eager:
             self._translate_everything(hart)
             return
+        self._samples += 1
+        if self._samples % _REVIEW == 0:
+            self._review()
         place = self._decoded(hart)
         if place is None:
             return
@@ -121,6 +135,7 @@ class Translator:
             self._wish(hart, index)
         if len(self._heat) > 4096:
             self._heat.clear()
+            self._strikes.clear()
 
     def forget(self) -> None:
         """All decoded words were forgotten: no region is installed any more."""
@@ -164,7 +179,9 @@ class Translator:
         """The code around a hart's pc, and where each of its pages is."""
         here = int(hart.p[s.PC]) >> 12
         fetch = int(hart.p[s.FETCH_BASE]) + tlb.FETCH
-        snapshot = Snapshot({}, {}, {})
+        snapshot = Snapshot({}, {}, {}, {})
+        for installed in self.regions:
+            snapshot.sizes[installed.row + 1] = len(installed.translated.region.words)
         places: dict[int, tuple[int, int]] = {}
         for distance in range(-REACH, REACH + 1):
             number = (here + distance) & 0xF_FFFF
@@ -179,7 +196,7 @@ class Translator:
             decoded = self.dec[base : base + 1024]
             snapshot.words[distance] = self._page(end >> 32).copy()
             snapshot.known[distance] = decoded & ~ops.COVERED != 0
-            snapshot.taken[distance] = self._taken(base, end)
+            snapshot.owners[distance] = self._owners(base, end)
             places[distance] = base, end
         return snapshot, places
 
@@ -187,15 +204,14 @@ class Translator:
         """The words of a page of RAM."""
         return self.ram[page << 12 : (page + 1) << 12].view("<u4")
 
-    def _taken(self, base: int, end: int) -> np.ndarray:
-        """Which instructions of a page are in installed regions."""
-        taken = np.zeros(1024, dtype=bool)
-        for installed in self._rows:
-            if installed is not None:
-                for page, place in installed.pages.items():
-                    if place == (base, end):
-                        taken[installed.translated.indices[page]] = True
-        return taken & (self.dec[base : base + 1024] & ops.COVERED != 0)
+    def _owners(self, base: int, end: int) -> np.ndarray:
+        """The row, plus 1, of the installed region that each instruction of a page is in."""
+        owners = np.zeros(1024, dtype=np.int64)
+        for installed in self.regions:
+            for page, place in installed.pages.items():
+                if place == (base, end):
+                    owners[installed.translated.indices[page]] = installed.row + 1
+        return owners * (self.dec[base : base + 1024] & ops.COVERED != 0)
 
     # ---- translating ------------------------------------------------------------------------
 
@@ -218,7 +234,7 @@ class Translator:
         end = int(self.dec[base + 1024])
         words = self._page(end >> 32)
         known = self.dec[base : base + 1024] & ~ops.COVERED != 0
-        known &= ~self._taken(base, end)
+        known &= self._owners(base, end) == 0
         left = [
             i
             for i in map(int, np.flatnonzero(known))
@@ -233,8 +249,8 @@ class Translator:
         while left:
             self._wish(hart, left[0])
             self._take_results()
-            taken = self._taken(base, end)
-            left = [i for i in left[1:] if not taken[i]]
+            owners = self._owners(base, end)
+            left = [i for i in left[1:] if not owners[i]]
 
     def _take_results(self) -> None:
         """Install the regions that are ready."""
@@ -264,6 +280,11 @@ class Translator:
             ):
                 return False
             pages[page] = place
+        for page, (base, end) in pages.items():
+            for owner in set(self._owners(base, end)[translated.indices[page]].tolist()) - {0}:
+                replaced = self._rows[owner - 1]
+                if replaced is not None:
+                    self._remove(replaced)
         row = self._free_row()
         installed = Installed(translated, row, pages)
         self._rows[row] = installed
@@ -273,6 +294,8 @@ class Translator:
             entry += [page << 12, base, end]
             self.dec[base + translated.indices[page]] |= ops.COVERED
         self.dec[at : at + len(entry)] = entry
+        cache = self._table + ops.REGION_CACHES + row * ops.REGION_CACHE
+        self.dec[cache : cache + ops.REGION_CACHE] = 0
         numbers = {page: i for i, page in enumerate(pages)}
         for head in translated.region.heads:
             where = pages[head >> 12][0] + ((head >> 2) & 1023)
@@ -321,11 +344,40 @@ class Translator:
             hits = self._field(installed, ops.REGION_HITS)
             if hits >= _TRIAL and self._field(installed, ops.REGION_STEPS) < _WORTH * hits:
                 self._remove(installed)
-                for page, (_, end) in installed.pages.items():
-                    for index in installed.translated.indices[page]:
-                        self._heat[end >> 32, int(index) // _STRETCH] = -1 << 40
+                self._strike(installed)
+                continue
+            self._tune(installed)
         if self.pool.full:
             self._make_room()
+
+    def _tune(self, installed: Installed) -> None:
+        """Translate a region again if copies of TLB entries miss too often in it."""
+        steps = self._field(installed, ops.REGION_STEPS)
+        if installed.tuned or steps < SETTLED:
+            return
+        at = self._table + ops.REGION_CACHES + installed.row * ops.REGION_CACHE
+        misses = self.dec[at + ops.REGION_COPIES : at + ops.REGION_CACHE].view(np.uint32)
+        bad = {int(k) for k in np.flatnonzero(misses.astype(np.int64) * OFTEN > steps)}
+        installed.tuned = True
+        if not bad:
+            return
+        region = installed.translated.region
+        better = Region(region.words, region.heads, region.uncached | bad)
+        job = Job(Snapshot({}, {}, {}, {}), 0, better)
+        self._jobs.append((job, installed.pages))
+        if self.eager:
+            self.pool.fulfil(job)
+        else:
+            self.pool.request(job)
+
+    def _strike(self, installed: Installed) -> None:
+        """A region was not worth it: once more, perhaps with its neighbours; then never again."""
+        for page, (_, end) in installed.pages.items():
+            for stretch in set((installed.translated.indices[page] // _STRETCH).tolist()):
+                key = end >> 32, stretch
+                strikes = self._strikes.get(key, 0) + 1
+                self._strikes[key] = strikes
+                self._heat[key] = 0 if strikes < _STRIKES else -1 << 40
 
     def _remove(self, installed: Installed) -> None:
         """Take a region out of the decoded words."""
