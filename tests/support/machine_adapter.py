@@ -24,11 +24,18 @@ class MachineAdapter:
         bios: str = "none",
         pmp: int = 16,
         machine: Any = None,
+        kind: Any = Machine,
+        sstc: bool = False,
+        ad_fault: bool = False,
     ) -> None:
+        self.sstc = sstc
+        self.ad_fault = ad_fault
         self.ram_size = ram_size
         self.bios = bios
         self.pmp = pmp
-        self.machine = machine or Machine(ram=ram_size, bios=bios, pmp=pmp)
+        self.machine = machine or kind(
+            ram=ram_size, bios=bios, pmp=pmp, sstc=sstc, ad_fault=ad_fault
+        )
         self.machine.load(image)
 
     @classmethod
@@ -43,6 +50,8 @@ class MachineAdapter:
             pmp=self.pmp,
             mmio=NaiveClint(),
             sbi=timer_sbi if self.bios == "sbi" else None,
+            sstc=self.sstc,
+            ad_fault=self.ad_fault,
         )
         hart.ram[:] = self.ram_bytes()
         for i in range(1, 32):
