@@ -231,18 +231,22 @@ def exits_section(rounds: int, goals: Goals) -> list[str]:
 def scale_section(rounds: int, goals: Goals) -> list[str]:
     """Threads, sleepers, memory, boot."""
     boot, memory = scale.boot(), scale.idle_memory()
-    idle, threads = scale.idle_guests(), scale.threads(rounds)
+    idle, busier = scale.idle_guests(), scale.idle_guests(wakes=100)
+    threads = scale.threads(rounds)
     goals.at_least(
         "two VMs on two threads / in turns", threads["throughput, threads / turns"], 1.8, "×"
     )
     goals.at_most(
-        "100 idle guests in real time, % of a core", 100 * idle["processor seconds a second"], 5
+        "100 idle guests that wake 10 times a second, in real time, % of a core",
+        100 * idle["processor seconds a second"],
+        5,
     )
     goals.at_most("an idle VM, resident MiB", memory["resident memory of each, MiB"], 2)
     goals.at_most("boot of the smallest guest, warm, ms", next(iter(boot.values())), 5)
     facts = boot | threads
     facts |= {f"memory: {name}": value for name, value in memory.items()}
     facts |= {f"idle guests: {name}": value for name, value in idle.items()}
+    facts["the same with 100 wake-ups a second"] = busier["processor seconds a second"]
     return facts_table("Scale", facts)
 
 

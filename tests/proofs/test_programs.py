@@ -206,6 +206,6 @@ def test_loads_virtualised_against_bare(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_scale_measures_something() -> None:
     assert 0 < scale.boot(rounds=2)["create, load and run hello in a VM, ms"] < 1000
-    facts = scale.idle_guests(count=3, seconds=0.5)
+    facts = scale.idle_guests(count=3, seconds=0.5, wakes=100)
     # A hundred a second, and nothing is lost: guest time keeps up with the host's.
     assert 40 <= facts["ticks of each in the time"] <= 60

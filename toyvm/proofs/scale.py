@@ -11,11 +11,11 @@ from toyvm.hypervisor import Hypervisor, Vm
 
 _MIB: Final = 1 << 20
 
-#: Wakes up a hundred times a second, counts, sleeps again: an idle guest with a clock.
+#: Wakes up WAKES times a second, counts, sleeps again: an idle guest with a clock.
 IDLE_SOURCE: Final = """
         .include "csr.inc"
         .include "platform.inc"
-        .equ PERIOD, TIMEBASE_HZ / 100
+        .equ PERIOD, TIMEBASE_HZ / WAKES
 _start: la      t0, tick
         csrw    mtvec, t0
         li      s2, CLINT_BASE + 0x4000
@@ -38,11 +38,12 @@ next:   add     s3, s3, s4
 """
 
 
-def _idle_image() -> Any:
+def _idle_image(wakes: int = 10) -> Any:
     from assembler import Source, assemble
     from guestos import include_dirs
 
-    return assemble([Source("idle.s", IDLE_SOURCE)], include_dirs=include_dirs())
+    source = Source("idle.s", IDLE_SOURCE)
+    return assemble([source], include_dirs=include_dirs(), defines={"WAKES": wakes})
 
 
 def threads(rounds: int = 3) -> dict[str, Any]:
@@ -69,9 +70,9 @@ def threads(rounds: int = 3) -> dict[str, Any]:
     }
 
 
-def idle_guests(count: int = 100, seconds: float = 5.0) -> dict[str, Any]:
-    """Part of a core that `count` guests use that wake a hundred times a second, in real time."""
-    image = _idle_image()
+def idle_guests(count: int = 100, seconds: float = 5.0, wakes: int = 10) -> dict[str, Any]:
+    """Part of a core that `count` guests use that wake `wakes` times a second, in real time."""
+    image = _idle_image(wakes)
     host = Hypervisor([_MIB] * count)
     for i in range(count):
         host.create(f"vm{i}", _MIB, bios="none").load(image)
@@ -85,6 +86,7 @@ def idle_guests(count: int = 100, seconds: float = 5.0) -> dict[str, Any]:
     ticks = [int(vm.x[8]) for vm in host.vms]
     return {
         "guests": count,
+        "wake-ups of each a second": wakes,
         "ticks of each in the time": min(ticks),
         "processor seconds a second": round(used / seconds, 3),
     }
