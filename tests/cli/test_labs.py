@@ -44,6 +44,19 @@ def test_lines_carry_names_and_the_summary_is_on_stderr(cli, two):
     assert "exit 0" in result.err
 
 
+def test_devices_of_a_lab(cli, tmp_path):
+    lab = make_lab(
+        tmp_path,
+        '[vm.a]\nimage="probe-console"\nram="16M"\ndevice=["virtio-console"]\n'
+        '[vm.b]\nimage="probe-rng"\nram="16M"\ndevice=["virtio-rng,seed=3"]\n',
+    )
+    result = cli("up", lab)
+    assert result.code == 0
+    assert "b | written 0x00000020" in result.out
+    assert "a | features 0x00000004" in result.out
+    assert "Ea | " in result.out or "| E" in result.out
+
+
 def test_json_of_a_lab(cli, two):
     result = cli("up", two, "--json")
     facts = result.json

@@ -7,10 +7,12 @@ virtio-rng[,seed=N|,host]   randomness: the same bytes in every run (seed 0), or
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from toyvm.devices.virtio_console import VirtioConsole
 from toyvm.devices.virtio_rng import SeededBytes, VirtioRng
 from toyvm.ui.text import did_you_mean
 
@@ -46,6 +48,16 @@ def parse_device(text: str, base: Path = Path()) -> DeviceSpec:
     if name != "seed" or not (value.isascii() and value.isdigit()) or len(value) > 20:
         raise SpecError(f'--device "{text}": unknown option "{rest}"; expected seed=N or host')
     return DeviceSpec(kind, seed=int(value))
+
+
+def make_device(
+    spec: DeviceSpec, sink: Callable[[bytes], None] | None = None
+) -> VirtioConsole | VirtioRng:
+    """The device of a spec; what a console on stdio writes goes to `sink`."""
+    if spec.serial is None:
+        return make_rng(spec)
+    heard = sink if spec.serial.kind == "stdio" else None
+    return VirtioConsole(heard or (lambda data: None))
 
 
 def make_rng(spec: DeviceSpec) -> VirtioRng:

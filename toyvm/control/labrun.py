@@ -15,6 +15,7 @@ from toyvm.network import PcapWriter, Switch
 from toyvm.platform import NS_PER_TICK, STEPS_PER_TICK, TIMEBASE_HZ
 
 from .backends import Card, lab_mac, open_drive, open_net
+from .devices import make_device
 from .labs import Lab, LabError, VmSpec
 
 if TYPE_CHECKING:
@@ -229,6 +230,7 @@ def build_hypervisor(running: RunningLab, sinks: Mapping[str, Sink]) -> Hypervis
                 bios=bios if bios in ("sbi", "none") else lab.base / bios,
                 drives=guest.drives,
                 nets=guest.cards,
+                devices=[make_device(device, sinks.get(spec.name)) for device in spec.devices],
                 virtio=spec.virtio,
                 console=Console(sinks.get(spec.name)),
                 append=spec.append,

@@ -14,6 +14,7 @@
     bios = "sbi"               # or "none", or a firmware file; default: what the image needs
     drive = ["temp:1M"]        # see toyvm.control.specs
     net = ["lan"]
+    device = ["virtio-rng"]    # see toyvm.control.devices; a console leads to stdio or null
     weight = 100               # share of the host, 1 to 10000
     cap = 50                   # at most this many percent of a physical hart
     reservation = 20           # at least this many percent, whatever the others do
@@ -41,6 +42,7 @@ from typing import Any
 from toyvm.platform import MAX_HARTS
 from toyvm.ui.text import did_you_mean
 
+from .devices import DeviceSpec, parse_device
 from .specs import DriveSpec, NetSpec, SpecError, parse_drive, parse_net, parse_ram, valid_name
 
 DEFAULT_RAM = 128 << 20
@@ -57,6 +59,7 @@ _VM_KEYS = (
     "bios",
     "drive",
     "net",
+    "device",
     "weight",
     "cap",
     "reservation",
@@ -93,6 +96,7 @@ class VmSpec:
     bios: str | None = None
     drives: tuple[DriveSpec, ...] = ()
     nets: tuple[NetSpec, ...] = ()
+    devices: tuple[DeviceSpec, ...] = ()
     weight: int = DEFAULT_WEIGHT
     cap: int | None = None
     reservation: int = 0
@@ -298,6 +302,14 @@ def _switch(name: str, data: dict[str, Any], place: _Place) -> SwitchSpec:
     return SwitchSpec(name, target)
 
 
+def _lab_device(text: str) -> DeviceSpec:
+    """A device of a lab's guest: nobody serves lines that lead out of the lab."""
+    spec = parse_device(text)
+    if spec.serial is not None and spec.serial.kind not in ("stdio", "null"):
+        raise SpecError(f'device "{text}": in a lab a console leads to stdio or null')
+    return spec
+
+
 def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Place) -> VmSpec:
     base = place.path.parent
     _known_keys(data, _VM_KEYS, place)
@@ -317,9 +329,13 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
     nets = _each(
         _texts(data, "net", place, '["lan"]'), lambda t: parse_net(t, base, switches), "net", place
     )
-    if len(drives) + len(nets) > MAX_SLOTS:
+    devices = _each(_texts(data, "device", place, '["virtio-rng"]'), _lab_device, "device", place)
+    if len(drives) + len(nets) + len(devices) > MAX_SLOTS:
+        more = f" and {len(devices)} devices" if devices else ""
         raise place.error(
-            "drive", f"{len(drives)} drives and {len(nets)} nets: the board has {MAX_SLOTS} slots"
+            "drive",
+            f"{len(drives)} drives{',' if more else ' and'} {len(nets)} nets{more}: the board has "
+            f"{MAX_SLOTS} slots",
         )
     vcpus = _whole(data, "vcpus", 1, MAX_HARTS, 1, place)
     cap = _whole(data, "cap", 1, 100 * vcpus, 100 * vcpus, place)
@@ -334,6 +350,7 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
         bios=bios,
         drives=drives,
         nets=nets,
+        devices=devices,
         weight=_whole(data, "weight", 1, 10_000, DEFAULT_WEIGHT, place),
         cap=cap if "cap" in data else None,
         reservation=reservation,
