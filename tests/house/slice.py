@@ -16,14 +16,17 @@ from typing import Any
 
 from guestos import build, manifest
 from tests.hypervisor.twin import VISIBLE, check_whole, ram
+from tests.support.fast import Runner, sizes
 from tests.support.kernels import machine_kernel, supervisor_kernel
 from tests.support.programs import chaos_program, user_program
+from tests.support.short import KINDS, short_program
 from toyvm import jit
 from toyvm.hypervisor import Vm
 from toyvm.machine import Computer, Machine
 from toyvm.storage import MemoryDisk
 
 STEPS = 3_000
+SHORT = 48
 #: Of the hostile guests every eighth, for a while.
 HOSTILE = [name for name, guest in manifest().items() if guest.kind == "hostile"][::8]
 HOSTILE_STEPS = 1_000
@@ -78,6 +81,20 @@ def lines() -> Iterator[str]:
         assert bare.errors == vm.errors == 0, bare.report + vm.report
         exits = ",".join(str(count) for count in vm.ledger.values())
         yield f"{name}: {digest(bare)} {exits}"
+    yield from short_lines()
+
+
+def short_lines() -> Iterator[str]:
+    """Short random programs, compared with the model after every step and in a VM on the way."""
+    alone = {kind: Runner(kind) for kind in KINDS}
+    both = {kind: Runner(kind, with_vm=True) for kind in KINDS}
+    for seed in range(20_000_000, 20_000_000 + SHORT):
+        program = short_program(seed)
+        alone[program.kind].step_by_step(program)
+        both[program.kind].in_runs(program, sizes(seed))
+        machines = (alone[program.kind].bare, *both[program.kind].computers)
+        ends = [digest(machine) for machine in machines]
+        yield f"{program.name}: {ends[0]} {ends[1]} {ends[2]}"
 
 
 if __name__ == "__main__":
