@@ -215,8 +215,8 @@ def test_every_access(walker: Walker, number: int) -> None:
     assert done == 49_152 // PARTS
     faults = {"fetch": 12, "lw": 13, "lr": 13, "sw": 15, "sc": 15, "amo": 15}
     for access, fault in faults.items():
-        assert walker.outcomes[access, None] > 10
         assert walker.outcomes[access, fault] > 100
+    assert sum(walker.outcomes[access, None] for access in faults) > 100
 
 
 def test_the_parts_are_all_cases() -> None:
