@@ -86,7 +86,9 @@ def code(session: Session) -> None:
         session.write(code_line(session, line.address, line.text, note))
     place = symbols.line_of(target.pc)
     if place is not None:
-        session.write(session.paint.paint("dim", f"   {place[0]}:{place[1]}"))
+        text = symbols.source_line(*place)
+        shown = f"   {place[0]}:{place[1]}" + (f"    {text.strip()}" if text else "")
+        session.write(session.paint.paint("dim", shown))
 
 
 def text_at(target: Target, address: int) -> bytes | None:

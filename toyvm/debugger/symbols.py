@@ -5,8 +5,9 @@ from __future__ import annotations
 import bisect
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from toyvm.ui.text import did_you_mean
@@ -15,6 +16,7 @@ from .errors import DebugError
 
 #: An address further than this behind a symbol without size does not belong to it.
 REACH = 1 << 20
+_LARGEST_SOURCE = 16 << 20
 _ALLOCATED, _EXECUTABLE = 2, 4  # SHF_ALLOC, SHF_EXECINSTR
 
 
@@ -41,9 +43,11 @@ class Symbols:
         lines: Sequence[tuple[int, str, int]] = (),
         end: int | None = None,
         code: Sequence[tuple[int, int]] = (),
+        texts: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
-        """`lines` has (address, file, line) where the line of the source changes; `end` is the
-        first address behind the image; `code` has (start, end) of what can be executed."""
+        """`lines` has (address, file, line) where the line of the source changes, line 0 where
+        code without lines begins; `end` is the first address behind the image; `code` has
+        (start, end) of what can be executed; `texts` gives sources that are no files (any more)."""
         self._by_name: dict[str, Symbol] = {}
         for symbol in symbols:
             self._by_name.setdefault(symbol.name, symbol)
@@ -59,6 +63,8 @@ class Symbols:
         self.code = list(code)
         self.lines = sorted(lines)
         self._line_addresses = [address for address, _, _ in self.lines]
+        self._texts = texts
+        self._sources: dict[str, list[str] | None] = {}
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -123,7 +129,38 @@ class Symbols:
         index = bisect.bisect_right(self._line_addresses, address) - 1
         if index < 0 or (self.end is not None and address >= self.end):
             return None
-        return self.lines[index][1:]
+        file, line = self.lines[index][1:]
+        return (file, line) if line > 0 else None
+
+    def begins_line(self, address: int) -> bool:
+        """True if a line of the source begins at `address`."""
+        index = bisect.bisect_left(self._line_addresses, address)
+        return index < len(self.lines) and self._line_addresses[index] == address
+
+    def lines_end(self, address: int) -> int | None:
+        """The first address behind `address` where another line begins, None if none does."""
+        index = bisect.bisect_right(self._line_addresses, address)
+        return self._line_addresses[index] if index < len(self.lines) else None
+
+    @property
+    def files(self) -> list[str]:
+        """Every source file that code comes from."""
+        return sorted({file for _, file, line in self.lines if line > 0})
+
+    def source(self, file: str) -> list[str] | None:
+        """The lines of a source file, None if it cannot be read."""
+        if file not in self._sources:
+            found = read_source(file)
+            if found is None and self._texts is not None:
+                text = self._texts().get(file)
+                found = None if text is None else text.split("\n")
+            self._sources[file] = found
+        return self._sources[file]
+
+    def source_line(self, file: str, line: int) -> str | None:
+        """One line of a source file, None if it cannot be read."""
+        text = self.source(file)
+        return text[line - 1] if text is not None and 0 < line <= len(text) else None
 
     def at_line(self, text: str) -> int | None:
         """The first address of `file:line`; None if `text` has not that form.
@@ -134,7 +171,7 @@ class Symbols:
         if match is None:
             return None
         name, number = match[1], int(match[2])
-        known = {file for _, file, _ in self.lines}
+        known = set(self.files)
         files = {f for f in known if f == name or f.replace("\\", "/").endswith("/" + name)}
         if not files:
             near = did_you_mean(name, {f.rsplit("/", 1)[-1] for f in known})
@@ -149,8 +186,43 @@ class Symbols:
         return min(found)[1]
 
 
+def read_source(file: str) -> list[str] | None:
+    """The lines of a file, None if it cannot be read or is no text of a usual size."""
+    try:
+        path = Path(file)
+        if not path.is_file() or path.stat().st_size > _LARGEST_SOURCE:
+            return None
+        return path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except (OSError, ValueError):
+        return None
+
+
+def elf_lines(data: bytes) -> list[tuple[int, str, int]]:
+    """(address, file, line) from the line table of an ELF file; line 0 behind each sequence."""
+    from assembler.dump.lines import line_rows
+    from assembler.dump.view import read_view
+    from assembler.objread import ObjectError
+
+    try:
+        tables = line_rows(read_view(data, "image"))
+    except ObjectError:
+        return []
+    rows = next(iter(tables.values()), [])
+    # A sequence that begins where another one ends goes on from there.
+    starts = {row.address for row in rows if not row.end}
+    lines: dict[int, tuple[int, str, int]] = {}
+    for row in rows:
+        if row.end:
+            if row.address not in starts:
+                lines[row.address] = (row.address, "", 0)
+        elif row.is_stmt and row.line > 0 and row.address:
+            # Of several rows at one address the last one counts, as in gdb.
+            lines[row.address] = (row.address, row.file, row.line)
+    return sorted(lines.values())
+
+
 def from_elf(data: bytes) -> Symbols:
-    """The symbols of an ELF file's `.symtab`, mapping symbols ($x, $d) left out."""
+    """The symbols and lines of an ELF file, mapping symbols ($x, $d) left out."""
     from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
@@ -188,7 +260,7 @@ def from_elf(data: bytes) -> Symbols:
         (sections[i]["sh_addr"], sections[i]["sh_addr"] + sections[i]["sh_size"])
         for i in sorted(code)
     ]
-    return Symbols((symbol for _, symbol in found), end=end, code=ranges)
+    return Symbols((symbol for _, symbol in found), elf_lines(data), end, ranges)
 
 
 def from_assembly(image: Any) -> Symbols:
@@ -214,4 +286,11 @@ def from_assembly(image: Any) -> Symbols:
         # Global names before local ones at the same address.
         found.append((0 if outside else 1, symbol))
     found.sort(key=lambda item: item[0])
-    return Symbols((symbol for _, symbol in found), image.lines, end, list(code.values()))
+    ranges = list(code.values())
+    named = (symbol for _, symbol in found)
+    # What the linker took from objects brings its lines in its own tables.
+    lines = list(image.lines)
+    if any(output.name == ".debug_line" for output in image.outputs):
+        known = {address for address, _, _ in lines}
+        lines += [row for row in elf_lines(image.to_elf()) if row[0] not in known]
+    return Symbols(named, lines, end, ranges, lambda: image.sources)

@@ -149,9 +149,34 @@ def info_symbol(session: Session, arguments: str) -> None:
     session.write(f"{name} is at 0x{address:08x}" if name else f"No symbol covers 0x{address:08x}.")
 
 
+def info_source(session: Session, arguments: str) -> None:
+    """The source file at pc."""
+    place = session.symbols.line_of(session.target.pc)
+    if place is None:
+        raise DebugError("No current source file: no line is known for pc.")
+    text = session.symbols.source(place[0])
+    session.write(f"Current source file is {place[0]}")
+    session.write(f"Line {place[1]}" + (f" of {len(text)}" if text is not None else ""))
+    if text is None:
+        session.write("The file cannot be read.")
+
+
+def info_sources(session: Session, arguments: str) -> None:
+    """The source files that the image's code comes from."""
+    files = [file for file in session.symbols.files if arguments in file]
+    if not files:
+        raise DebugError("No source files are known: the image has no line information.")
+    for file in files:
+        session.write(file)
+
+
 def info_line(session: Session, arguments: str) -> None:
-    """The source line of an address (default: pc) and its instruction."""
-    address = address_of(session, arguments.lstrip("*")) if arguments else session.target.pc
+    """The source line of an address or of FILE:LINE (default: pc) and its instruction."""
+    symbols = session.symbols
+    found = symbols.at_line(arguments) if arguments and symbols.lines else None
+    address = session.target.pc if found is None else found
+    if arguments and found is None:
+        address = address_of(session, arguments.lstrip("*"))
     place = session.symbols.line_of(address & ~3)
     where = f"{place[0]}:{place[1]}" if place else "no source line known"
     line = line_at(session.target, address & ~3, session.symbols)
@@ -218,6 +243,8 @@ _TOPICS: dict[str, Callable[[Session, str], None]] = {
     "symbols": info_symbols,
     "symbol": info_symbol,
     "line": info_line,
+    "source": info_source,
+    "sources": info_sources,
     "vm": info_vm,
     "exits": info_exits,
     "display": info_display,
@@ -247,7 +274,9 @@ info csr [NAME ... | all]         CSRs with their fields
 info breakpoints                  breakpoints, hits and conditions
 info symbols [REGEXP]             names with their addresses
 info symbol ADDRESS               the name that an address belongs to
-info line [ADDRESS]               source line and instruction
+info line [ADDRESS | FILE:LINE]   source line and instruction
+info source                       the source file at pc
+info sources [TEXT]               all source files
 info vm                           the guests
 info exits                        exits by cause (VMs)
 info display                      expressions shown at every stop"""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .. import context
 from ..code import branch_note, current, line_at
 from ..errors import DebugError
@@ -179,29 +177,60 @@ class List(Command):
     """list."""
 
     names = ("list", "l")
-    usage = "[LOCATION]"
-    help = """Show the source around LOCATION (default: pc), where the image knows its sources."""
+    usage = "[LOCATION | LINE | FIRST,LAST]"
+    help = """Show the source around LOCATION (default: pc), where the image knows its sources.
+LOCATION is a symbol, *ADDRESS or FILE:LINE; a number is a line of the file at pc, and
+FIRST,LAST shows those lines."""
     completes = "location"
 
     def run(self, session: Session, arguments: str, form: str) -> None:
         symbols = session.symbols
+        here = symbols.line_of(session.target.pc)
+        file, first, last, centre = self._wanted(session, arguments.strip(), here)
+        text = symbols.source(file)
+        if text is None:
+            raise DebugError(f"{file}: the source cannot be read; try `disassemble`.")
+        if first > len(text):
+            raise DebugError(f"Line number {first} out of range; {file} has {len(text)} lines.")
+        for index in range(max(1, first), min(len(text), last) + 1):
+            mark = "=>" if index == centre else "  "
+            session.write(f"{mark} {index:4}  {text[index - 1]}".rstrip())
+
+    def _wanted(
+        self, session: Session, text: str, here: tuple[str, int] | None
+    ) -> tuple[str, int, int, int]:
+        """(file, first line, last line, marked line)."""
+        symbols = session.symbols
+        head, comma, tail = text.partition(",")
+        head, tail = head.strip(), tail.strip()
+        _, colon, line = head.rpartition(":")
+        if comma and tail.isdigit() and line.isdigit():
+            # Lines of a file, whether code comes from them or not.
+            if colon:
+                address = symbols.at_line(head)
+                place = symbols.line_of(address) if address is not None else None
+            else:
+                place = here
+            if place is None:
+                raise DebugError("No source file here; name one: list FILE:FIRST,LAST")
+            first, last = int(line), int(tail)
+            if last < first:
+                raise DebugError(f"Second line {last} precedes first line {first}.")
+            marked = here[1] if here is not None and here[0] == place[0] else 0
+            return place[0], first, min(last, first + 1000), marked
+        if head.isdigit() and here is not None and len(head) < 9:
+            number_ = int(head)
+            return here[0], number_ - 5, number_ + 5, here[1]
         where = session.target.pc
-        if arguments:
-            line = symbols.at_line(arguments) if symbols.lines else None
-            where = address_of(session, arguments.lstrip("*")) if line is None else line
+        if head:
+            line_ = symbols.at_line(head) if symbols.lines else None
+            where = address_of(session, head.lstrip("*")) if line_ is None else line_
         place = symbols.line_of(where & ~3)
         if place is None:
             raise DebugError(
                 f"No source line for {with_symbol(where, symbols)}; try `disassemble`."
             )
-        file, centre = place
-        try:
-            text = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError as error:
-            raise DebugError(f"{file}: {error.strerror}") from None
-        for index in range(max(1, centre - 5), min(len(text), centre + 5) + 1):
-            mark = "=>" if index == centre else "  "
-            session.write(f"{mark} {index:4}  {text[index - 1]}")
+        return place[0], place[1] - 5, place[1] + 5, place[1]
 
 
 class Context(Command):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from toyvm.isa.registers import SP
 
 from .. import context
-from ..code import current, is_call, is_system_call
 from ..errors import DebugError
 from ..expr import location
 from ..formats import with_symbol
 from ..frames import backtrace
 from ..running import Stopped, ending, go
 from ..session import Session
+from ..stepping import over, step_lines
 from .base import Command, number
 from .displays import show_displays
 
@@ -42,8 +42,21 @@ def report(session: Session, stopped: Stopped) -> None:
         )
     else:
         session.write(f"{name}{where}")
+    show_line(session)
     context.show(session)
     show_displays(session)
+
+
+def show_line(session: Session) -> None:
+    """The source line at pc, as gdb shows it at a stop: its number and its text."""
+    place = session.symbols.line_of(session.target.pc)
+    if place is None:
+        return
+    text = session.symbols.source_line(*place)
+    if text is None:
+        session.write(f"{place[1]}\tin {place[0]}")
+    else:
+        session.write(f"{place[1]}\t{text}")
 
 
 def _ended(stopped: Stopped) -> str:
@@ -55,7 +68,7 @@ def _ended(stopped: Stopped) -> str:
 class StepI(Command):
     """stepi."""
 
-    names = ("stepi", "si", "step", "s")
+    names = ("stepi", "si")
     usage = "[N]"
     help = """Do one step, or N steps, of the selected guest.
 A step is one retired instruction or one trap delivered. A breakpoint ends a longer run early.
@@ -69,7 +82,7 @@ Other guests of a lab stand still meanwhile."""
 class NextI(Command):
     """nexti."""
 
-    names = ("nexti", "ni", "next", "n")
+    names = ("nexti", "ni")
     usage = "[N]"
     help = """Do one instruction, or N; a call counts as one, and so does a system call.
 A call is a jump that leaves its return address in ra or t0."""
@@ -78,25 +91,37 @@ A call is a jump that leaves its return address in ra or t0."""
         count = number(arguments, "a number of instructions", 1) if arguments else 1
         stopped = None
         for _ in range(count):
-            stopped = self._one(session)
+            stopped = over(session)
             if stopped.reason not in ("steps", "reached"):
                 break
         assert stopped is not None
         report(session, stopped)
 
-    def _one(self, session: Session) -> Stopped:
-        target = session.target
-        insn = current(target)
-        if not is_call(insn) and not is_system_call(insn):
-            return go(session, steps=1, alone=True)
-        back, sp = target.pc + 4, target.reg(SP)
-        mode, satp = target.mode, target.csr("satp")
 
-        def returned() -> bool:
-            # The same place in another process or in a deeper call is not the return.
-            return target.reg(SP) >= sp and target.mode == mode and target.csr("satp") == satp
+class Step(Command):
+    """step."""
 
-        return go(session, stop_at=back, done=returned)
+    names = ("step", "s")
+    usage = "[N]"
+    help = """Run to the beginning of another line of the source; into functions that have lines.
+Functions without lines are run to their end. Where pc has no line it is `stepi`."""
+
+    def run(self, session: Session, arguments: str, form: str) -> None:
+        count = number(arguments, "a number of lines", 1) if arguments else 1
+        report(session, step_lines(session, count, into=True))
+
+
+class Next(Command):
+    """next."""
+
+    names = ("next", "n")
+    usage = "[N]"
+    help = """Run to the beginning of another line of the source; calls count as part of the line.
+Where pc has no line it is `nexti`."""
+
+    def run(self, session: Session, arguments: str, form: str) -> None:
+        count = number(arguments, "a number of lines", 1) if arguments else 1
+        report(session, step_lines(session, count, into=False))
 
 
 class Continue(Command):
@@ -206,6 +231,8 @@ class Start(Command):
 COMMANDS: tuple[Command, ...] = (
     StepI(),
     NextI(),
+    Step(),
+    Next(),
     Continue(),
     Until(),
     Advance(),
