@@ -68,7 +68,7 @@ def _message(args: Span, default: str) -> str:
     if not text:
         return default
     try:
-        return decode(parse_string(text, encode))
+        return decode(parse_string(text, encode)) or '""'
     except Problem as problem:
         problem.operand = 0
         raise
@@ -94,6 +94,8 @@ def warning(unit: Unit, args: Span) -> None:
 
 def show(unit: Unit, args: Span) -> None:
     """.print "text": a note in the diagnostics."""
+    if not args.text.strip():
+        raise Problem("a text is missing here", operand=None, expected='.print "text"')
     unit.report(Problem(_message(args, ""), operand=None), "note")
 
 
