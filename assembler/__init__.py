@@ -10,10 +10,13 @@ Bytes and addresses are those of ``riscv64-unknown-elf-as -march=rv32ima_zicsr_z
 
 - refused, though GNU as takes it silently: ``lw a0, a1`` and ``j a1`` (there: symbols of these
   names), ``li a0, 0x1ffffffff`` (there: the low half), escapes in strings that do not exist,
-  a comma with nothing behind it, CSR names that this machine does not have, subsections;
+  a comma with nothing behind it, withdrawn instructions;
 - ``.align 2`` and ``.align 1`` align in code as well (there they are ignored);
 - ``'\\0'`` and other octal character constants are as in C (there ``'\\0'`` is 48);
-- ``//`` begins a comment anywhere; ``.rodata`` is a directive;
+- ``//`` begins a comment anywhere; ``.rodata`` is a directive.
+
+docs/assembler.md lists all of them, the warnings (``assemble(..., warnings=["no-NAME"])``) and
+the keys of ``Diagnostic.as_json()``.
 """
 
 from __future__ import annotations
