@@ -87,7 +87,7 @@ def code(session: Session) -> None:
     place = symbols.line_of(target.pc)
     if place is not None:
         text = symbols.source_line(*place)
-        shown = f"   {place[0]}:{place[1]}" + (f"    {text.strip()}" if text else "")
+        shown = f"   {place[0]}:{place[1]}" + (f"    {text.strip().expandtabs()}" if text else "")
         session.write(session.paint.paint("dim", shown))
 
 

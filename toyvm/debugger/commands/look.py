@@ -194,7 +194,7 @@ FIRST,LAST shows those lines."""
             raise DebugError(f"Line number {first} out of range; {file} has {len(text)} lines.")
         for index in range(max(1, first), min(len(text), last) + 1):
             mark = "=>" if index == centre else "  "
-            session.write(f"{mark} {index:4}  {text[index - 1]}".rstrip())
+            session.write(f"{mark} {index:4}  {text[index - 1].expandtabs()}".rstrip())
 
     def _wanted(
         self, session: Session, text: str, here: tuple[str, int] | None

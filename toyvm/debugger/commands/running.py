@@ -54,9 +54,9 @@ def show_line(session: Session) -> None:
         return
     text = session.symbols.source_line(*place)
     if text is None:
-        session.write(f"{place[1]}\tin {place[0]}")
+        session.write(f"{place[1]:<7} in {place[0]}")
     else:
-        session.write(f"{place[1]}\t{text}")
+        session.write(f"{place[1]:<7} {text.expandtabs()}")
 
 
 def _ended(stopped: Stopped) -> str:
