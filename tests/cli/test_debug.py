@@ -271,3 +271,20 @@ def test_a_console_that_the_debugger_cannot_serve(cli, hello):
     result = cli("debug", hello, *BARE, "--device", "virtio-console,pty")
     assert result.code == 2
     assert "in the debugger a console leads to stdio, null or file:PATH" in result.err
+
+
+@pytest.mark.parametrize("vm", [(), ("--vm",)])
+def test_harts_are_threads(process, vm):
+    """All harts of a machine: listed, chosen, stopped at a breakpoint one after the other."""
+    lines = [
+        "info threads", "thread 2", "print $s0", "break code", "continue", "continue", "continue",
+        "print $s0", "thread 9", "info threads", "delete", "continue", "quit",
+    ]  # fmt: skip
+    result = process("debug", "probe-smp", *vm, stdin="\n".join(lines))
+    assert result.out.count("0x80000000 <_start>") >= 4
+    assert "[Switching to hart 2]" in result.out
+    assert result.out.count("Breakpoint 1, ") == 3
+    for hart in (1, 2, 3):
+        assert f"[Switching to hart {hart}]" in result.out
+    assert "hart 9: this machine has harts 0 to 3" in result.out + result.err
+    assert "probe smp: ok" in result.out

@@ -64,7 +64,12 @@ def run(
     ] = "stdio",
     initrd: Annotated[str, typer.Option(help="An initial RAM disk for the kernel.")] = "",
     dtb: Annotated[str, typer.Option(help="A device tree to use instead of our own.")] = "",
-    harts: Annotated[int, typer.Option(help="Harts (vCPUs with --vm), 1 to 8.")] = 1,
+    harts: Annotated[
+        int,
+        typer.Option(
+            help="Harts (vCPUs with --vm), 1 to 8; default: what a shipped guest needs, else 1."
+        ),
+    ] = 0,
     pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,
     sstc: Annotated[bool, typer.Option("--sstc", help="Harts have stimecmp (Sstc).")] = False,
     ad: Annotated[
@@ -73,7 +78,7 @@ def run(
             help="A and D bits of page tables: hardware sets them, or accesses that need them "
             "fault."
         ),
-    ] = "hardware",
+    ] = "",
     tier: Annotated[
         int, typer.Option(help="1: interpret everything. 2: translate hot code. 0: as usual.")
     ] = 0,

@@ -26,7 +26,8 @@ ELF_MAGIC = b"\x7fELF"
 class LoadedImage:
     """An image ready for a loader. `data` is what `Machine.load` takes.
 
-    `kind` is "elf", "flat", "source" or "guest"; `bios` and `ram` what the image asks for.
+    `kind` is "elf", "flat", "source" or "guest"; `bios`, `ram`, `harts`, `sstc` and `ad` are what
+    the image asks for.
     `origin` is what symbols and ELF come from: an `assembler.Image`, the bytes of an ELF file,
     or None. Both are made when they are first asked for: most runs never do.
     """
@@ -37,6 +38,9 @@ class LoadedImage:
     bios: str = DEFAULT_BIOS
     ram: str | int = DEFAULT_RAM
     origin: Any = None
+    harts: int = 1
+    sstc: bool = False
+    ad: str = "hardware"
 
     @cached_property
     def symbols(self) -> Symbols:
@@ -152,6 +156,7 @@ def open_guest(name: str) -> LoadedImage:
     if guest.elf:
         image.origin = built.to_elf()
     image.bios, image.ram = guest.bios, guest.ram
+    image.harts, image.sstc, image.ad = guest.harts, guest.sstc, guest.ad
     return image
 
 

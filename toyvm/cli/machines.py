@@ -31,7 +31,7 @@ class MachineOptions:
     drives: tuple[str, ...] = ()
     nets: tuple[str, ...] = ()
     virtio: str = "legacy"
-    harts: int = 1
+    harts: int = 0
     pmp: int = 16
     tier: int = 0
     serial: str = "stdio"
@@ -39,7 +39,7 @@ class MachineOptions:
     initrd: str = ""
     dtb: str = ""
     sstc: bool = False
-    ad: str = "hardware"
+    ad: str = ""
 
 
 @dataclass
@@ -111,8 +111,9 @@ def check(options: MachineOptions) -> None:
     """Refuse combinations that need no file to be judged."""
     choice(options.virtio, ("legacy", "modern"), "--virtio")
     choice(options.technique, tuple(TECHNIQUES), "--technique")
-    choice(options.ad, ("hardware", "fault"), "--ad")
-    if not 1 <= options.harts <= MAX_HARTS:
+    if options.ad:
+        choice(options.ad, ("hardware", "fault"), "--ad")
+    if not 0 <= options.harts <= MAX_HARTS:
         fail(f"--harts {options.harts}: expected 1 to {MAX_HARTS}")
     if not 0 <= options.pmp <= 16:
         fail(f"--pmp {options.pmp}: expected 0 to 16, 0 for kernels that never open PMP")
@@ -183,6 +184,7 @@ def build(
         computer = _computer(
             options,
             name=image.name,
+            harts=options.harts or image.harts,
             ram=ram,
             bios=bios,
             drives=drives,
@@ -195,8 +197,8 @@ def build(
             devices=devices,
             initrd=options.initrd or None,
             dtb=options.dtb or None,
-            sstc=options.sstc,
-            ad_fault=options.ad == "fault",
+            sstc=options.sstc or image.sstc,
+            ad_fault=(options.ad or image.ad) == "fault",
         )
         users.append((serial, computer.feed))
         computer.load(image.data)
@@ -211,15 +213,15 @@ def build(
     return Built(computer, image, drives, cards, ram, str(bios), elsewhere, here)
 
 
-def _computer(options: MachineOptions, name: str, **parts: Any) -> Any:
+def _computer(options: MachineOptions, name: str, harts: int, **parts: Any) -> Any:
     try:
         if options.vm:
             from toyvm.hypervisor import Vm
 
-            return Vm(name, vcpus=options.harts, **parts)
+            return Vm(name, vcpus=harts, **parts)
         from toyvm.machine import Machine
 
-        return Machine(harts=options.harts, **parts)
+        return Machine(harts=harts, **parts)
     except ValueError as error:
         fail(str(error))
 

@@ -48,6 +48,10 @@ def go(
     """
     selected = session.target
     _must_live(session, selected, alone or stop_at is not None)
+    shown = hart_of(selected)
+    for guest in session.world.guests:
+        # Who runs is the hart whose turn it is, whichever was looked at.
+        show_hart(guest.target, None)
     session.remember()
     end = None if steps is None else selected.steps + steps
     pacer = Pacer()
@@ -76,7 +80,7 @@ def go(
         while True:
             left = None if end is None else end - selected.steps
             if left is not None and left <= 0:
-                return Stopped(selected, "steps", notes=notes)
+                return Stopped(selected, "steps", notes=notes + _switch(selected, shown))
             if standing:
                 who = standing.pop()
                 if who.name in session.ended:
@@ -97,6 +101,7 @@ def go(
             if not waits:
                 result = _look(session, selected, who, stop, stop_at, done, notes)
                 if result is not None:
+                    result.notes += _switch(selected, shown)
                     return _stopped(session, result)
             if who.pc in wanted(who) and who not in standing:
                 standing.append(who)
@@ -105,6 +110,24 @@ def go(
                 selected.feed(typed)
             if interrupt.take() or (keys is not None and keys.take_command()):
                 return Stopped(who, "interrupted", notes=notes)
+
+
+def hart_of(target: Target) -> int:
+    """Number of the hart that is shown; 0 where there is one only."""
+    return int(getattr(target, "hart_id", 0))
+
+
+def show_hart(target: Target, number: int | None) -> None:
+    """Show another hart of a target, None: the one whose turn it is."""
+    select = getattr(target, "select_hart", None)
+    if select is not None:
+        select(number)
+
+
+def _switch(target: Target, shown: int) -> list[str]:
+    """What to say if another hart than the one last shown has run."""
+    now = hart_of(target)
+    return [] if now == shown else [f"[Switching to hart {now}]"]
 
 
 def _stopped(session: Session, result: Stopped) -> Stopped:

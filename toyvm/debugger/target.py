@@ -14,6 +14,10 @@ from .errors import DebugError
 MASK32 = 0xFFFF_FFFF
 
 
+_HART_STATES = {1: "stopped", 4: "suspended"}
+"""As SBI's hart state management numbers them; all others run or wait."""
+
+
 class StopLike(Protocol):
     """Why a run ended: `reason`, the guest's exit `code`, and `detail` for people."""
 
@@ -188,6 +192,37 @@ class LiveTarget:
     def feed(self, data: bytes) -> None:
         """Type `data` on the guest's console."""
         self.machine.feed(data)
+
+    @property
+    def hart_id(self) -> int:
+        """Number of the hart that registers and pc are shown of."""
+        return int(getattr(self.machine, "hart_id", 0))
+
+    def select_hart(self, number: int | None) -> None:
+        """Show another hart; None: the one whose turn it is.  DebugError if there is none."""
+        if not hasattr(self.machine, "select"):
+            return
+        if number is None:
+            self.machine.select_running()
+            return
+        try:
+            self.machine.select(number)
+        except ValueError as error:
+            raise DebugError(str(error)) from None
+
+    def harts(self) -> list[tuple[int, str, int, str]]:
+        """(number, mode, pc, state) of every hart."""
+        if not hasattr(self.machine, "select"):
+            return [(0, self.mode, self.pc, "running")]
+        shown, rows = self.hart_id, []
+        for number, hart in enumerate(self.machine.harts):
+            self.machine.select(number)
+            state = _HART_STATES.get(hart.state, "running")
+            if state == "running" and hart.waiting:
+                state = "waits in wfi"
+            rows.append((number, self.mode, self.pc, state))
+        self.machine.select(shown)
+        return rows
 
     def ledger(self) -> Mapping[str, int] | None:
         """Exits by cause, None on a bare machine (it has no hypervisor to exit to)."""

@@ -74,6 +74,10 @@ class Harts(Inspection):
             raise ValueError(f"hart {hart_id}: this machine has harts 0 to {len(self.harts) - 1}")
         self._point(hart_id)
 
+    def select_running(self) -> None:
+        """Look at the hart whose turn it is."""
+        self._point(self._turn)
+
     @property
     def steps(self) -> int:
         """Steps so far, of all harts: retired instructions and delivered traps."""

@@ -12,6 +12,7 @@ from toyvm.ui.text import did_you_mean
 from .. import context
 from ..errors import DebugError
 from ..expr import evaluate, register_names, split_space, type_of
+from ..running import hart_of, show_hart
 from ..session import Session
 from ..target import MASK32
 from .base import Command
@@ -134,4 +135,27 @@ class Vm(Command):
         context.show(session, ["mode"])
 
 
-COMMANDS: tuple[Command, ...] = (Set(), Input(), Vm())
+class Thread(Command):
+    """thread."""
+
+    names = ("thread", "hart")
+    usage = "[NUMBER]"
+    help = """Select the hart whose registers are shown; without a number, list the harts.
+All harts take turns: a command that runs goes on with the one whose turn it is."""
+    completes = "number"
+    repeats = False
+
+    def run(self, session: Session, arguments: str, form: str) -> None:
+        from .info import info_threads
+
+        if not arguments:
+            info_threads(session, "")
+            return
+        if not arguments.isdigit():
+            raise DebugError(f'"{arguments}" is no hart: expected a number, as `info threads` has.')
+        show_hart(session.target, int(arguments))
+        session.write(f"[Switching to hart {hart_of(session.target)}]")
+        context.show(session, ["mode"])
+
+
+COMMANDS: tuple[Command, ...] = (Set(), Input(), Vm(), Thread())

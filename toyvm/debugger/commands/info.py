@@ -16,7 +16,7 @@ from ..code import branch_note, current, line_at
 from ..errors import DebugError
 from ..expr import address_of
 from ..formats import with_symbol
-from ..running import ending
+from ..running import ending, hart_of
 from ..session import Session
 from .base import Command
 
@@ -208,6 +208,20 @@ def info_vm(session: Session, arguments: str) -> None:
     _write_table(session, table)
 
 
+def info_threads(session: Session, arguments: str) -> None:
+    """The harts of the selected guest: mode, pc, state; an arrow marks the one that is shown."""
+    target = session.target
+    harts = getattr(target, "harts", None)
+    if harts is None:
+        info_vm(session, arguments)
+        return
+    table = Table(("", "hart", "mode", "pc", "state"), right=("hart",))
+    for number, mode, pc, state in harts():
+        mark = "=>" if number == hart_of(target) else ""
+        table.add(mark, number, mode, with_symbol(pc, session.symbols), state)
+    _write_table(session, table)
+
+
 def info_exits(session: Session, arguments: str) -> None:
     """The exit ledger: how often the guest left to the hypervisor, by cause."""
     target = session.target
@@ -246,6 +260,7 @@ _TOPICS: dict[str, Callable[[Session, str], None]] = {
     "source": info_source,
     "sources": info_sources,
     "vm": info_vm,
+    "threads": info_threads,
     "exits": info_exits,
     "display": info_display,
 }
@@ -255,7 +270,7 @@ _ALIASES = {
     "b": "breakpoints",
     "functions": "symbols",
     "inferiors": "vm",
-    "threads": "vm",
+    "harts": "threads",
     "ledger": "exits",
 }
 
@@ -278,6 +293,7 @@ info line [ADDRESS | FILE:LINE]   source line and instruction
 info source                       the source file at pc
 info sources [TEXT]               all source files
 info vm                           the guests
+info threads                      the harts of the selected guest
 info exits                        exits by cause (VMs)
 info display                      expressions shown at every stop"""
     )
