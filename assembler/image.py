@@ -61,7 +61,8 @@ class Row:
     """Content and its source: ``size`` bytes at ``addr`` come from this line.
 
     ``file`` and ``line`` name the line outside all macros; ``text`` is the line that was
-    assembled, an expanded one inside a macro, whose nesting is ``depth``.
+    assembled, an expanded one inside a macro, whose nesting is ``depth``.  ``code`` says that
+    these are instructions.
     """
 
     addr: int
@@ -70,6 +71,7 @@ class Row:
     line: int
     text: str
     depth: int
+    code: bool = False
 
 
 class Origin(Protocol):

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from .image import Image, Row
 
 _BYTES_SHOWN = 8
+_INSTRUCTIONS_SHOWN = 64
 
 
 def listing(image: Image) -> str:
     """Address, bytes, line number and text; the lines of expansions are marked with ``+``.
 
-    A line that gives several instructions (``li``, ``la``, ``call``, a macro) shows each of
-    them disassembled.
+    A line that stands for other instructions than it names (``li``, ``la``, ``call``, ``ret``) is
+    followed by each of them, marked with ``=``, with its word.
     """
     rows: dict[tuple[str, int], list[Row]] = {}
     for row in image.rows:
@@ -42,11 +43,25 @@ def _line(image: Image, number: int, text: str, rows: list[Row]) -> list[str]:
             out.append(f"{row.addr:08x} {shown:16} {'+':>5}  {row.text.strip()}")
         elif i > 0:
             out.append(f"{row.addr:08x} {shown:16} {'':5}")
-        if row.size == 8 and not row.text.strip().startswith("."):
-            for at in (0, 4):
-                word = int.from_bytes(data[at : at + 4], "little")
-                out.append(f"{row.addr + at:08x} {'':16} {'=':>5}    {disasm(word, row.addr + at)}")
+        if row.code:
+            out += _instructions(row, data)
     return out
+
+
+def _instructions(row: Row, data: bytes) -> list[str]:
+    """The instructions that a line stands for, where it does not name them itself."""
+    words = [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data) - 3, 4)]
+    several = len(words) > 1
+    texts = [disasm(w, row.addr + 4 * i, pseudo=several) for i, w in enumerate(words)]
+    if not several and texts:
+        # The mnemonic may have a label before it; atomics carry their order as suffixes.
+        name = texts[0].split(" ", 1)[0]
+        if name in row.text.replace(":", " ").split() or name.startswith(".word"):
+            return []
+    return [
+        f"{row.addr + 4 * i:08x} {words[i]:08x}{'':8} {'=':>5}    {text}"
+        for i, text in enumerate(texts[:_INSTRUCTIONS_SHOWN])
+    ]
 
 
 def _content(image: Image, addr: int, size: int) -> bytes:

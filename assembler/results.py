@@ -170,12 +170,19 @@ class Results:
     def rows(self) -> list[Row]:
         """All content with the line that it comes from."""
         out: list[Row] = []
+        data = {
+            (id(section), section.row_offsets[index])
+            for unit in self.units
+            for section in unit.sections.values()
+            for index in section.data_rows
+        }
         for unit, section, offset, end, place_ in self.pieces():
             positions = unit.positions
             file, line = positions.outermost(place_)
             depth = positions.frame(place_).depth
             text = positions.text(place_)
-            out.append(Row(section.address + offset, end - offset, file, line, text, depth))
+            code = section.code and (id(section), offset) not in data
+            out.append(Row(section.address + offset, end - offset, file, line, text, depth, code))
         return out
 
     def sources(self) -> dict[str, str]:

@@ -171,3 +171,19 @@ def test_importing_it_loads_neither_numba_nor_a_ui():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_listing_shows_what_pseudo_instructions_stand_for():
+    text = "_start: li a0, 5\nadd a0, a0, a1\nret\n.macro one\nla a1, _start\n.endm\none\n"
+    text += ".word 7, 8\n"
+    lines = assemble(Source("p.s", text)).listing().split("\n")
+    assert lines[1:4] == [
+        "80000000 13055000             1  _start: li a0, 5",
+        "80000000 00500513             =    addi a0, zero, 5",
+        "80000004 3305b500             2  add a0, a0, a1",
+    ]
+    assert "80000008 00008067             =    jalr zero, 0(ra)" in lines
+    assert "8000000c 00000597             =    auipc a1, 0x0" in lines
+    assert "80000010 ff458593             =    addi a1, a1, -12" in lines
+    assert not any("=" in line for line in lines[-3:] if ".word" in line)
+    assert any(x.startswith("80000014 0700000008000000     8  .word 7, 8") for x in lines)

@@ -68,6 +68,13 @@ def test_relocations_and_source_between_the_instructions(cli, folder):
     assert ".debug" not in cli("objdump", "-h", "main.o").out
 
 
+def test_a_listing_in_a_file(cli, folder):
+    made = cli("asm", "main.s", "other.s", "-o", "x.elf", "--listing-file", "x.lst")
+    assert made.code == 0
+    assert made.out == ""
+    assert "# main.s\n" in (folder / "x.lst").read_text()
+
+
 def test_guests_and_sources_too(cli, folder):
     assert "<f>:" in cli("objdump", "other.s").out
     assert "<_start>:" in cli("objdump", "hello").out

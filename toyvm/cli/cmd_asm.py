@@ -60,6 +60,9 @@ def asm(
     listing: Annotated[
         bool, typer.Option("--listing", help="Print addresses, words and source on stdout.")
     ] = False,
+    listing_file: Annotated[
+        Path | None, typer.Option("--listing-file", help="Write the listing to this file.")
+    ] = None,
     include: Annotated[
         list[Path] | None, typer.Option("-I", help="Search includes here too. May be repeated.")
     ] = None,
@@ -95,6 +98,7 @@ def asm(
         for option, value in (
             ("-T", script), ("--text", text), ("--data", data), ("--bss", bss), ("-e", entry),
             ("--section-start", section_start), ("--defsym", defsym), ("--listing", listing),
+            ("--listing-file", listing_file),
         ):  # fmt: skip
             if value:
                 fail(f"{option} is about linking; an object is not linked yet")
@@ -121,6 +125,8 @@ def asm(
     except ValueError as error:
         fail(str(error))
     write_file(output, content)
+    if listing_file is not None:
+        write_file(listing_file, image.listing().encode("utf-8", "replace"))
     if listing:
         sys.stdout.write(image.listing())
     return OK
