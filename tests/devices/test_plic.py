@@ -1,7 +1,10 @@
 """The PLIC against a slow model, and directed cases.
 
-The model is written from the PLIC specification; its gateways, which the specification leaves to
-the board, are those of QEMU's (test_against_qemu.py compares both).
+The model is written from the PLIC specification (1.0.0).  Its gateways are those of an edge: "in
+between sending an interrupt request and receiving notice of its handler's completion, the gateway
+might either ignore additional matching edges or increment a counter of pending interrupts" (chapter
+"Interrupt Gateways").  Here the counter has one bit, and a matching edge is every report of a high
+line, as on QEMU (test_against_qemu.py compares both): kernels made for that board rely on it.
 """
 
 from __future__ import annotations
