@@ -280,7 +280,10 @@ _install()
 
 def valid_forms(mnemonic: str) -> str:
     """The syntaxes of a mnemonic as one note."""
-    return f"valid forms of `{mnemonic}`: " + "; ".join(SYNTAXES[mnemonic])
+    forms = SYNTAXES[mnemonic]
+    if mnemonic in JUMPS:
+        forms = [form.removesuffix("imm") + "label" for form in forms]
+    return f"valid forms of `{mnemonic}`: " + "; ".join(forms)
 
 
 def mismatch(mnemonic: str, texts: Sequence[str], shape: str) -> Problem:
@@ -347,6 +350,9 @@ JUMPS = frozenset(
 """What takes a label as its last operand."""
 
 
+_REGISTERS_ONLY = frozenset(["mul", "mulh", "mulhu", "mulhsu", "div", "divu", "rem", "remu"])
+
+
 def _usual_mistake(mnemonic: str, texts: Sequence[str], shape: str, wrong: int) -> str:
     """A hint for what students often write; "" if it is something else."""
     text, kind = texts[wrong], shape[wrong]
@@ -361,6 +367,8 @@ def _usual_mistake(mnemonic: str, texts: Sequence[str], shape: str, wrong: int) 
             if text == "0":
                 return "compare with `zero`, the register that is always 0"
             return f"branches compare registers: li t0, {text} and compare with t0"
+    if kind == "x" and mnemonic in _REGISTERS_ONLY and wrong == 2:
+        return f"it takes registers only: li t0, {text} and then {mnemonic} with t0"
     memory_first = shape[:1] in ("m", "M") and shape[1:2] == "r" and len(texts) == 2
     if mnemonic in ("sw", "sh", "sb", "lw", "lh", "lb", "lhu", "lbu") and memory_first:
         return f"the register comes first: {mnemonic} {texts[1]}, {texts[0]}"

@@ -19,7 +19,7 @@ from typing import TypeAlias
 from toyvm.isa.registers import NUMBERS
 
 from .diagnostics import Problem, did_you_mean
-from .expressions import Expr, Modified, Name, parse
+from .expressions import MODIFIERS, Expr, Modified, Name, parse
 
 Operand: TypeAlias = tuple[str, int | Expr | tuple[int | Expr, int]]
 
@@ -83,11 +83,14 @@ def _memory(text: str, word: str) -> Operand | None:
             return None
         lead = len(text) - len(text.lstrip())
         start = lead + opened + 1
+        hint = did_you_mean(base, NUMBERS) if base else ""
+        if offset.strip() in MODIFIERS:
+            hint = f"relocation operators begin with `%`: %{offset.strip()}({base})"
         raise Problem(
             f"`{base}` is not a register" if base else "a register is missing here",
             span=(start, start + max(len(base), 1)),
             expected="a register such as sp or a0",
-            hint=did_you_mean(base, NUMBERS) if base else "",
+            hint=hint,
         )
     if not offset.strip():
         return "m", (0, number)
