@@ -107,13 +107,12 @@ def test_csr_names_of_other_machines_have_gnus_numbers(tmp_path):
     assert len(image.warnings) == len(ELSEWHERE)
 
 
-def test_the_numbers_are_not_those_of_our_own_csrs():
-    from toyvm.isa.csr import BY_NUMBER
+def test_a_csr_that_this_machine_has_is_not_listed_as_missing():
+    from toyvm.isa.csr import CSRS
     from toyvm.isa.csr_elsewhere import ELSEWHERE
 
-    old_names = {"sptbr", "sbadaddr", "mbadaddr", "mucounteren"}
-    shared = {name for name, number in ELSEWHERE.items() if number in BY_NUMBER}
-    assert shared - old_names <= {n for n in shared if ELSEWHERE[n] in range(0x7A0, 0x7A4)}
+    # Whoever adds a CSR to the machine takes its row out of csr_elsewhere.py.
+    assert [csr.name for csr in CSRS if csr.name in ELSEWHERE] == []
 
 
 LI_BOUNDARIES = sorted(

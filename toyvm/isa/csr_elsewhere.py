@@ -1,7 +1,7 @@
 """CSRs of other RISC-V machines: floating point, vectors, hypervisor, debug and withdrawn names.
 
 Sources: Privileged ISA 20211203, tables 2.2 to 2.5; the specifications of the extensions
-Sscofpmf, Smstateen, Smaia, Sstc and Zkr, the debug specification 1.0, and the privileged
+Sscofpmf, Smstateen, Smaia and Zkr, the debug specification 1.0, and the privileged
 architecture 1.9.1 for the old names.  This machine has none of them: an access is an illegal
 instruction.  The assembler knows the names, so that code which probes for them can be written.
 """
@@ -13,8 +13,8 @@ ELSEWHERE: dict[str, int] = {
     "vstart": 0x008, "vxsat": 0x009, "vxrm": 0x00a, "vcsr": 0x00f, "seed": 0x015,
     "uscratch": 0x040, "uepc": 0x041, "ucause": 0x042, "ubadaddr": 0x043, "utval": 0x043,
     "uip": 0x044, "sedeleg": 0x102, "sideleg": 0x103, "sstateen0": 0x10c, "sstateen1": 0x10d,
-    "sstateen2": 0x10e, "sstateen3": 0x10f, "sieh": 0x114, "sbadaddr": 0x143, "stimecmp": 0x14d,
-    "siselect": 0x150, "sireg": 0x151, "siph": 0x154, "stopei": 0x15c, "stimecmph": 0x15d,
+    "sstateen2": 0x10e, "sstateen3": 0x10f, "sieh": 0x114, "sbadaddr": 0x143,
+    "siselect": 0x150, "sireg": 0x151, "siph": 0x154, "stopei": 0x15c,
     "sptbr": 0x180, "vsstatus": 0x200, "vsie": 0x204, "vstvec": 0x205, "vsieh": 0x214,
     "vsscratch": 0x240, "vsepc": 0x241, "vscause": 0x242, "vstval": 0x243, "vsip": 0x244,
     "vstimecmp": 0x24d, "vsiselect": 0x250, "vsireg": 0x251, "vsiph": 0x254, "vstopei": 0x25c,
