@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,6 @@ TRACES = ("exits", "traps")
 IDLE_SECONDS = 0.1
 #: What a Stop says of a guest that wants to start again.
 REBOOTS = ("reset", "cold reboot", "warm reboot")
-#: Where sleeping takes host time: what a guest may sleep before the host is looked at.
-NAP_SECONDS = 0.001
-NAP_STEPS = int(NAP_SECONDS * TIMEBASE_HZ * STEPS_PER_TICK)
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,7 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
             step = trace_traps(computer, built.image.symbols)
     # A neighbour in another process lives in host time: so must whoever waits for it.
     naps = options.realtime or built.remote
+    slept = 0.0
     pacer = Pacer(seconds=0.005) if naps else Pacer()
     # Without a device that reads it, stdin is left alone.
     source = None if built.keyboards else InputSource(None)
@@ -136,15 +135,12 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
             if left is not None and left <= 0:
                 return Outcome("budget", detail=f"{limit} steps")
             budget = pacer.next(left)
-            slept = 0.0
             if step is not None:
                 budget = min(budget, 200)
                 stop = step(budget)
             elif naps:
-                before = slept_away(computer)
-                stop = computer.run(budget, idle=NAP_STEPS)
-                # A guest may set its clock: never wait longer than a nap for that.
-                slept = min(max(0.0, slept_away(computer) - before), NAP_SECONDS)
+                # It may sleep as long as the host has waited for it.
+                stop = computer.run(budget, idle=int(slept * TIMEBASE_HZ * STEPS_PER_TICK))
             else:
                 stop = computer.run(budget)
             pacer.done(budget if stop.reason == "budget" else 0)
@@ -164,8 +160,14 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
             )
             if forever and keys.ended and not built.remote and not built.attended:
                 return Outcome("idle")
-            wait = IDLE_SECONDS if forever and not built.remote else slept
+            wait = IDLE_SECONDS if forever else 0.0
+            if naps and stop.reason == "idle" and not forever:
+                # Until its timer, or a key or a frame before that.
+                steps = computer.sleep_distance() or 0
+                wait = min(IDLE_SECONDS, steps / (TIMEBASE_HZ * STEPS_PER_TICK))
+            began = time.monotonic()
             typed = keys.poll(wait, built.descriptors())
+            slept = time.monotonic() - began if wait else 0.0
             if typed:
                 built.type(typed)
             for _ in range(keys.breaks):
@@ -176,11 +178,6 @@ def drive(built: Built, options: RunOptions, output: Output) -> Outcome:
                 return Outcome("left")
             if command == "debug":
                 _debug(built, keys, output)
-
-
-def slept_away(computer: Any) -> float:
-    """Seconds of guest time that were slept away so far."""
-    return mtime_of(computer) / TIMEBASE_HZ - computer.steps / (TIMEBASE_HZ * STEPS_PER_TICK)
 
 
 def _debug(built: Built, keys: GuestKeys, output: Output) -> None:
