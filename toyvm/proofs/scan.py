@@ -73,6 +73,7 @@ def _reset(core, base, regs, place, word):
         p[i] = base[i]
     for i in range(s.PMPCFG, s.PMPADDR + 16):
         p[i] = base[i]
+    p[s.MENVCFGH] = base[s.MENVCFGH]
     p[s.FENCE_VA] = NO_FENCE
     for i in range(32):
         core.x[np.uint64(i)] = np.uint32(regs[i])
@@ -127,7 +128,7 @@ def _acted(core, base):
     for i in range(s.PMPCFG, s.PMPADDR + 16):
         if p[i] != base[i]:
             return True
-    return p[s.FENCE_VA] != NO_FENCE
+    return p[s.MENVCFGH] != base[s.MENVCFGH] or p[s.FENCE_VA] != NO_FENCE
 
 
 @kernel
@@ -235,7 +236,7 @@ def guest_scan(words, kinds, bug, regs, base, bare, bare_at, h, g, c, guest_at):
         h.p[s.RESERVATION] = -1
         code = execute.execute(bare, end)
         other = bugs.guest_step(h, g, c, end, word, bug)
-        same = code == other and _same(bare, g)
+        same = code == other and _same(bare, g) and bare.p[s.MENVCFGH] == g.p[s.MENVCFGH]
         for k in range(s.MODE, s.SBI):
             same &= bare.p[k] == g.p[k]
         for k in range(s.PMPCFG, s.PMPADDR + 16):

@@ -20,7 +20,7 @@ from toyvm.platform import RAM_BASE
 #: Fields of a record that a guest can find out about: all but results and caches.
 VISIBLE: Final = np.array(
     [*range(s.PC, s.INSTRET_OFFSET + 1), *range(s.PMPCFG, s.PMPCFG + 16)]
-    + [*range(s.PMPADDR, s.PMPADDR + 16)]
+    + [*range(s.PMPADDR, s.PMPADDR + 16), s.MENVCFGH]
 )
 _CHUNK: Final = 1 << 20
 _SECTORS: Final = 2048

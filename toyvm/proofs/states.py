@@ -99,6 +99,7 @@ def _state(name: str, fields: dict[int, int], moved: bool = False) -> State:
     )
     base = hart.p.copy()
     base[s.DELIVER] = 0
+    base[s.SSTC] = 1
     base[s.PC] = ENTRY
     base[s.STEPS] = 1000
     for field, value in fields.items():
@@ -210,6 +211,9 @@ _GUEST_FIELDS: Final = {
     s.CYCLE_OFFSET: 5,
     s.INSTRET_OFFSET: 6,
     s.MCOUNTINHIBIT: csr.COUNTEREN_IR,
+    # With a stimecmp, which virtual S-mode may use.
+    s.SSTC: 1,
+    s.MENVCFGH: csr.ENVCFGH_STCE,
 }
 
 
