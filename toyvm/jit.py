@@ -328,6 +328,30 @@ else:
         ram[offset + 3] = np.uint8((value >> 24) & 255)
 
 
+#: Whether `clock` counts: elsewhere its instruction may be forbidden to programs.
+HAS_CLOCK = not COMPILED or _host.machine().lower() in ("x86_64", "amd64")
+
+clock: Any = time.perf_counter_ns
+"""Ticks of the host processor's counter, for samples of time inside kernels; 0 without one."""
+if COMPILED:
+    from llvmlite import ir as _ir
+    from numba.core import types as _types
+    from numba.extending import intrinsic as _intrinsic
+
+    def _read_counter(typingctx: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            if not HAS_CLOCK:
+                return _ir.Constant(_ir.IntType(64), 0)
+            counter = builder.module.declare_intrinsic(
+                "llvm.readcyclecounter", fnty=_ir.FunctionType(_ir.IntType(64), [])
+            )
+            return builder.call(counter, [])
+
+        return _types.int64(), generate
+
+    clock = _intrinsic(_read_counter)
+
+
 class CompileWatch:
     """Counts kernels as Numba finishes them, to feed a progress display."""
 

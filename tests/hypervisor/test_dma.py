@@ -190,10 +190,12 @@ def test_dma_of_one_vm_stays_in_its_memory() -> None:
     hypervisor = Hypervisor([1 << 20, 1 << 20])
     disk = MemoryDisk(b"\xaa" * (64 << 10))
     attacker = hypervisor.create("attacker", 1 << 20, bios="none", drives=[disk])
+    attacker.write_phys(0x8000_0000, b"attacker")
     neighbour = hypervisor.create("neighbour", 1 << 20, bios="none")
+    neighbour.write_phys(0x8000_0000, b"neighbour")
     gap = (neighbour.memory.fmap[0] - attacker.memory.fmap[0]) * 4096
     source = f"call setup\n li a1, {0x8000_0000 + int(gap):#x}\n call submit\n pass\n"
     attacker.load(guest(NAMES + source + DRIVER))
     assert attacker.run(10_000).reason == "exit"
-    assert neighbour.read_phys(0x8000_0000, 1 << 20) == bytes(1 << 20)
+    assert neighbour.read_phys(0x8000_0000, 1 << 20) == b"neighbour".ljust(1 << 20, b"\0")
     assert hypervisor.host.intruders() == []

@@ -270,19 +270,21 @@ def test_sentences_say_where_what_and_what_was_done() -> None:
     )
     vm, sentences = traced(source)
     first = sentences[0]
-    assert "step 0: pc 0x80000000 <_start>: guest jumped to 0x80000000" in first
+    assert "step 0: pc 0x80000000 <_start>: guest kernel jumped to 0x80000000" in first
     assert "filled, fill" in first
     here = sentence_of(sentences, vm, "here")
-    assert "<here>: guest executed `csrr a0, mhartid` in virtual M-mode: emulated, csr" in here
+    assert (
+        "<here>: guest kernel executed `csrr a0, mhartid` in virtual M-mode: emulated, csr" in here
+    )
     zero = sentence_of(sentences, vm, "zero")
-    assert "guest executed `.word 0x00000000`" in zero
-    assert "reflected, illegal (an instruction that is illegal for the guest too)" in zero
+    assert "guest kernel executed `.word 0x00000000`" in zero
+    assert "reflected, illegal (an instruction that is illegal for the guest too; " in zero
     assert "`ecall` in virtual M-mode: reflected, ecall" in sentence_of(sentences, vm, "call")
     device = sentence_of(sentences, vm, "device", 4)
-    assert "<device+0x4>: guest executed `lbu t1, 5(t0)`" in device
+    assert "<device+0x4>: guest kernel executed `lbu t1, 5(t0)`" in device
     assert "emulated, mmio" in device
     hole = sentence_of(sentences, vm, "empty")
-    assert "guest executed `lw t0, 0(t0)`" in hole
+    assert "guest kernel executed `lw t0, 0(t0)`" in hole
     assert "reflected, access_fault" in hole
     jump = next(sentence for sentence in sentences if "jumped to 0x40000000" in sentence)
     assert "reflected, access_fault" in jump
@@ -313,8 +315,8 @@ def test_interrupts_and_supervisor_modes_are_named() -> None:
     """
     _, sentences = traced(source)
     text = "\n".join(sentences)
-    assert "guest executed `ecall` in virtual U-mode: reflected, ecall" in text
-    assert "guest interrupted in virtual S-mode: reflected, interrupt" in text
+    assert "guest process executed `ecall` in virtual U-mode: reflected, ecall" in text
+    assert "guest kernel interrupted in virtual S-mode: reflected, interrupt" in text
     assert "`csrsi sip, 2` in virtual S-mode: emulated, csr" in text
 
 

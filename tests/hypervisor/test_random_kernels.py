@@ -51,6 +51,22 @@ def test_supervisor_kernel(seed: int) -> None:
     assert twin.vm.csr("mscratch") == 0
 
 
+@pytest.mark.parametrize("seed", range(1100, 1112))
+def test_machine_kernel_in_every_variant(seed: int, variant: tuple[str, str]) -> None:
+    run(machine_kernel(seed), seed)
+
+
+@pytest.mark.parametrize("seed", range(1100, 1112))
+def test_supervisor_kernel_in_every_variant(seed: int, variant: tuple[str, str]) -> None:
+    run(supervisor_kernel(seed), seed, bios="sbi")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_programs_in_every_variant(seed: int, variant: tuple[str, str]) -> None:
+    for program in (chaos_program(seed), user_program(seed)):
+        run(program, seed, program.steps)
+
+
 @pytest.mark.parametrize("seed", range(2000, 2010))
 def test_machine_kernel_without_pmp(seed: int) -> None:
     run(machine_kernel(seed), seed, pmp=0)
@@ -97,4 +113,8 @@ def test_the_kernels_exit_for_every_reason() -> None:
     twin = Twin(program.image, ram_size=program.ram_size, judged=False, bios="sbi")
     twin.run(STEPS)
     seen["sbi"] += twin.vm.ledger["sbi"]
-    assert not [name for name, count in seen.items() if count == 0]
+    assert [name for name, count in seen.items() if count == 0] == ["table"]
+    program = machine_kernel(1000)
+    twin = Twin(program.image, ram_size=program.ram_size, judged=False, shadow_mode="protect")
+    twin.run(STEPS)
+    assert twin.vm.ledger["table"] > 0

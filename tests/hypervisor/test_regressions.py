@@ -29,6 +29,8 @@ from tests.hypervisor.twin import Twin, agree
 from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
 
+pytestmark = pytest.mark.usefixtures("variant")
+
 SKIP = """
     .align 2
 skip:

@@ -282,8 +282,8 @@ def test_names_differ() -> None:
         hypervisor.create("vm0", RAM)
 
 
-def test_host_memory_that_is_not_there() -> None:
+def test_memory_for_a_vm_that_wants_all_of_it_at_once() -> None:
     hypervisor = Hypervisor([RAM])
-    hypervisor.create("first", RAM)
-    with pytest.raises(MemoryError, match="second: 256 frames wanted, 0 free"):
-        hypervisor.create("second", RAM)
+    hypervisor.create("first", RAM, reserved=True)
+    with pytest.raises(MemoryError, match="second: 512 frames in a row wanted"):
+        hypervisor.create("second", 2 * RAM, reserved=True)

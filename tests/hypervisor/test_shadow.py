@@ -46,6 +46,9 @@ def tables_of(vm: Vm) -> Iterator[tuple[int, int, int]]:
             if not pointer & V:
                 continue
             below = (pointer >> 10) - (RAM_BASE >> 12)
+            if pointer & RWX:
+                yield int(c[shadow.TAGS + root]), upper << 22, pointer
+                continue
             for lower, leaf in enumerate(table(below).tolist()):
                 if leaf & V:
                     yield int(c[shadow.TAGS + root]), upper << 22 | lower << 12, leaf
@@ -53,9 +56,8 @@ def tables_of(vm: Vm) -> Iterator[tuple[int, int, int]]:
 
 def check_shadow(vm: Vm) -> int:
     """Every invariant of the shadow tables; returns the number of leaves."""
-    owners = {name: (first, frames) for name, first, frames in vm.host.owners}
-    first, frames = owners[vm.name]
-    reserve, size = owners[f"{vm.name} shadow tables"]
+    mine = vm.host.frames_of(vm.name)
+    ram = [frame for frame in vm.memory.fmap.tolist() if frame >= 0]
     c = vm.control
     used = []
     for root in range(shadow.ROOTS):
@@ -64,20 +66,33 @@ def check_shadow(vm: Vm) -> int:
             used.append(frame)
             words = vm.host.ram[frame * PAGE : (frame + 1) * PAGE].view("<u4")
             for pointer in words[words & V != 0].tolist():
-                assert pointer & 0x3FF == V, "an upper entry is a pointer and nothing else"
-                used.append((pointer >> 10) - (RAM_BASE >> 12))
+                if not pointer & RWX:
+                    piece = 0x200
+                    assert pointer & 0x3FF & ~piece == V, "a pointer and nothing else"
+                    used.append((pointer >> 10) - (RAM_BASE >> 12))
+    nodes = c[shadow.NODE_FRAME : shadow.NODE_FRAME + c[shadow.NODES]].tolist()
+    assert sorted(used) == sorted(nodes), "tables lost or doubled"
     free = c[shadow.STACK : shadow.STACK + c[shadow.FREE]].tolist()
-    assert sorted(used + free) == list(range(reserve, reserve + size)), "frames lost or doubled"
+    assert sorted(used + free + ram) == sorted(mine), "frames lost or doubled"
     leaves = 0
-    for _, gva, leaf in tables_of(vm):
+    frames = set(ram)
+    for tag, gva, leaf in tables_of(vm):
         leaves += 1
         frame = (leaf >> 10) - (RAM_BASE >> 12)
-        assert first <= frame < first + frames, f"{gva:#x} leads out of the VM's memory"
-        fixed = sv32.PTE_V | sv32.PTE_U | sv32.PTE_A | sv32.PTE_D
+        assert frame in frames, f"{gva:#x} leads out of the VM's memory"
+        native = tag >> 41
+        fixed = sv32.PTE_V | sv32.PTE_A | sv32.PTE_D | (0 if native else sv32.PTE_U)
         assert leaf & fixed == fixed
         assert leaf & (sv32.PTE_R | sv32.PTE_X)
         if leaf & sv32.PTE_W:
             assert leaf & sv32.PTE_R
+            guests = c[shadow.NODE_GUEST : shadow.NODE_GUEST + c[shadow.NODES]].tolist()
+            tables = {
+                int(vm.memory.fmap[page - (RAM_BASE >> 12)])
+                for page in guests
+                if 0 <= page - (RAM_BASE >> 12) < len(vm.memory.fmap)
+            }
+            assert not c[shadow.PROTECT] or frame not in tables, "a table can be written"
     return leaves
 
 
@@ -253,7 +268,7 @@ def test_dropping_everything_at_random_times_changes_nothing(seed: int) -> None:
         vm.run(size)
         check_shadow(vm)
         shadow.drop_all(vm.hart.core, vm.control)
-        assert vm.control[shadow.FREE] == shadow.RESERVE
+        assert vm.control[shadow.NODES] == 0
     vm.run(60)
     if bare.steps < vm.steps:
         bare.run(60)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.hypervisor.guests import BASE, ROOT, A, D, R, U, V, W, X, guest
-from tests.hypervisor.twin import check_whole
+from tests.hypervisor.twin import VARIANTS, check_whole
 from tests.naive import NaiveHart
 from tests.support.naive_memory import FETCH, LOAD, STORE, Trap
 from toyvm.hypervisor import Vm
@@ -151,8 +151,8 @@ def cases() -> list[Case]:
     return out
 
 
-def run(kind: type, table: list[Case]) -> Machine | Vm:
-    computer = kind(ram=RAM, bios="none")
+def run(kind: type, table: list[Case], **options: str) -> Machine | Vm:
+    computer = kind(ram=RAM, bios="none", **options)
     program = guest(SOURCE)
     computer.load(program)
     words = {
@@ -248,3 +248,9 @@ def test_bare_and_shadow_agree_with_the_walker(table: list[Case]) -> None:
     assert isinstance(vm, Vm)
     check_whole(bare, vm)
     assert vm.host.intruders() == []
+    for technique, shadow_mode in VARIANTS[1:]:
+        other = run(Vm, table, technique=technique, shadow_mode=shadow_mode)
+        assert isinstance(other, Vm)
+        for case, a, b in zip(table, ours, log_of(other, len(table)), strict=True):
+            assert a == b, f"{technique} {shadow_mode}, {case}: bare {a}, virtualised {b}"
+        check_whole(bare, other)

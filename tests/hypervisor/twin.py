@@ -27,6 +27,10 @@ VISIBLE = np.array(
 FIELD_NAMES = {
     value: name for name, value in vars(s).items() if name.isupper() and isinstance(value, int)
 }
+VARIANTS = [("u", "lazy"), ("u", "protect"), ("s", "lazy"), ("s", "protect")]
+"""Every technique with every way to keep the shadow true."""
+VARIANT = ["u", "lazy"]
+"""The one that twins use now; see `variant` in conftest."""
 MODE_NUMBERS = {"U": 0, "S": 1, "M": 3}
 DISK = 64 << 10
 
@@ -40,8 +44,8 @@ def reservation(computer: Computer) -> int:
     offset = int(computer.hart.p[s.RESERVATION])
     if offset < 0:
         return -1
-    first = int(computer.memory.fmap[0]) * PAGE
-    return RAM_BASE + offset - first
+    (page,) = np.flatnonzero(computer.memory.fmap == offset // PAGE)
+    return RAM_BASE + int(page) * PAGE + offset % PAGE
 
 
 def csrs(computer: Computer) -> dict[str, int]:
@@ -149,12 +153,25 @@ class Twin:
         judged: bool = True,
         pmp: int = 16,
         virtio: str = "legacy",
+        technique: str = "",
+        shadow_mode: str = "",
+        reserved: bool = False,
     ) -> None:
         def disks() -> list[MemoryDisk]:
             return [MemoryDisk(DISK) for _ in range(drives)]
 
         self.bare = Machine(ram_size, bios=bios, pmp=pmp, drives=disks(), virtio=virtio)
-        self.vm = Vm("twin", ram_size, bios=bios, pmp=pmp, drives=disks(), virtio=virtio)
+        self.vm = Vm(
+            "twin",
+            ram_size,
+            bios=bios,
+            pmp=pmp,
+            drives=disks(),
+            virtio=virtio,
+            technique=technique or VARIANT[0],
+            shadow_mode=shadow_mode or VARIANT[1],
+            reserved=reserved,
+        )
         self.bare.load(image)
         self.vm.load(image)
         self.model: NaiveComputer | None = None

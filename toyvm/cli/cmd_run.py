@@ -25,8 +25,19 @@ def run(
     ],
     vm: Annotated[bool, typer.Option("--vm", help="Run it as a guest of the hypervisor.")] = False,
     technique: Annotated[
-        str, typer.Option(help="With --vm: u runs the guest's kernel in user mode.")
+        str,
+        typer.Option(
+            help="With --vm: u runs the guest's kernel in user mode, s in supervisor mode with "
+            "TVM, TW and TSR set."
+        ),
     ] = "u",
+    shadow: Annotated[
+        str,
+        typer.Option(
+            help="With --vm: lazy follows the guest's page tables at sfence.vma, protect at "
+            "each store to them."
+        ),
+    ] = "lazy",
     ram: Annotated[str, typer.Option(help="RAM, 64K to 2G.")] = "",
     bios: Annotated[
         str,
@@ -107,6 +118,7 @@ def run(
         image=image,
         vm=vm,
         technique=technique,
+        shadow=shadow,
         ram=ram,
         bios=bios,
         append=append,

@@ -15,7 +15,9 @@ from .images import LoadedImage, open_guest, open_image, shipped_guests
 
 TECHNIQUES = {
     "u": "the guest's kernel runs in user mode and its privileged instructions trap",
+    "s": "the guest's kernel runs in supervisor mode with TVM, TW and TSR set",
 }
+SHADOWS = ("lazy", "protect")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class MachineOptions:
     image: str
     vm: bool = False
     technique: str = "u"
+    shadow: str = "lazy"
     ram: str = ""
     bios: str = ""
     append: str = ""
@@ -117,6 +120,9 @@ def check(options: MachineOptions) -> None:
         fail(f"--harts {options.harts}: expected 1 to {MAX_HARTS}")
     if not 0 <= options.pmp <= 16:
         fail(f"--pmp {options.pmp}: expected 0 to 16, 0 for kernels that never open PMP")
+    choice(options.shadow, SHADOWS, "--shadow")
+    if not options.vm and (options.technique, options.shadow) != ("u", "lazy"):
+        fail("--technique and --shadow need --vm: a bare machine has no hypervisor")
     check_tier(options.tier)
 
 
@@ -218,7 +224,13 @@ def _computer(options: MachineOptions, name: str, harts: int, **parts: Any) -> A
         if options.vm:
             from toyvm.hypervisor import Vm
 
-            return Vm(name, vcpus=harts, **parts)
+            return Vm(
+                name,
+                vcpus=harts,
+                technique=options.technique,
+                shadow_mode=options.shadow,
+                **parts,
+            )
         from toyvm.machine import Machine
 
         return Machine(harts=harts, **parts)

@@ -17,7 +17,7 @@ from toyvm.jit import call_region, entry_kernel, kernel
 # Why `execute` returned.
 EXIT_BUDGET: Final = 0
 EXIT_TRAP: Final = 1
-"""Only with DELIVER = 0: a trap for the hypervisor (CAUSE, TVAL, WORD, PC)."""
+"""Only with DELIVER = 0 or 2: a trap for the hypervisor (CAUSE, TVAL, WORD, PC)."""
 EXIT_MMIO: Final = 2
 EXIT_WFI: Final = 3
 EXIT_SBI: Final = 4
@@ -238,18 +238,21 @@ def settle(core, outcome, end):
     p = core.p
     if outcome >= 0:
         return outcome
-    deliver = p[s.DELIVER] != 0
+    deliver = p[s.DELIVER]
     if outcome == -2:
-        if not deliver:
+        if deliver == 0 or (deliver == 2 and (p[s.MEDELEG] >> p[s.CAUSE]) & 1 == 0):
             return np.int64(EXIT_TRAP)
         apply_effects(core, trap.take_trap(p, p[s.CAUSE], p[s.TVAL]))
     while p[s.STEPS] < end:
         cause = np.int64(-1)
-        if deliver:
+        if deliver != 0:
             # Again after each delivery: its step may be the one at which a timer comes due.
             cause = csrfile.pending_interrupt(p)
         if cause < 0:
             return np.int64(-1)
+        if deliver == 2 and (p[s.MIDELEG] >> cause) & 1 == 0:
+            # Not for the real S-mode: the hypervisor injects it.
+            return np.int64(EXIT_BUDGET)
         apply_effects(core, trap.take_trap(p, cause | trap.INTERRUPT, np.int64(0)))
     return np.int64(EXIT_BUDGET)
 

@@ -41,7 +41,7 @@ def frame_offset(fmap, pa):
 
 
 @kernel
-def _pmp_range(p, entry):
+def pmp_range(p, entry):
     """Is the entry on, and which pages [first, end) does it cover (page numbers)?"""
     kind = p[s.PMPCFG + entry] & sv32.PMP_A
     address = p[s.PMPADDR + entry]
@@ -66,7 +66,7 @@ def pmp_allows(p, pa, access, mode):
         return True
     page = pa >> 12
     for entry in range(count & 31):
-        first, end = _pmp_range(p, entry)
+        first, end = pmp_range(p, entry)
         if first <= page < end:
             config = p[s.PMPCFG + entry]
             if mode == s.MODE_M and config & sv32.PMP_L == 0:

@@ -70,7 +70,8 @@ SBI: Final = 34
 PMP_COUNT: Final = 35
 """Implemented PMP entries: 0 to 16; those above read as zero and ignore writes."""
 DELIVER: Final = 36
-"""1: traps are delivered to this record.  0: every trap leaves `execute` (a guest's exit)."""
+"""1: traps are delivered to this record.  0: every trap leaves `execute` (a guest's exit).
+2: those that MEDELEG and MIDELEG delegate are delivered, the others leave."""
 RESERVATION: Final = 37
 """Physical address (in the machine's own RAM) of the reserved word, -1 if none."""
 SSTC: Final = 38
@@ -97,6 +98,8 @@ MMIO_VALUE: Final = 48
 MMIO_RD: Final = 49
 WATCH_HIT: Final = 50
 """Address of a watched access that has just been done, -1 if none."""
+FENCE_ASID: Final = 51
+"""Address space of an sfence.vma, -1 for all."""
 
 # -- the hart's own housekeeping ----------------------------------------------------------------
 FETCH_BASE: Final = 52

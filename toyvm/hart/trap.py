@@ -197,6 +197,8 @@ def system(p, x, word):
             return _trap(p, illegal, word)
         source = (word >> 15) & 31
         p[s.FENCE_VA] = np.int64(x[np.uint64(source)]) if source else np.int64(-1)
+        space = (word >> 20) & 31
+        p[s.FENCE_ASID] = np.int64(x[np.uint64(space)]) & 0x1FF if space else np.int64(-1)
         p[s.PC] = (p[s.PC] + 4) & s.MASK32
         p[s.STEPS] += 1
         return np.int64(s.EFFECT_FENCE)

@@ -46,10 +46,7 @@ def emulate(h, g, c, word):
     if effects & s.EFFECT_SBI:
         return np.int64(ledger.SBI), effects
     if effects & s.EFFECT_FENCE:
-        if v[s.FENCE_VA] < 0:
-            shadow.drop_translated(h, g, c)
-        else:
-            shadow.drop_address(h, g, c, v[s.FENCE_VA])
+        shadow.fence(h, g, c, v[s.FENCE_VA], v[s.FENCE_ASID])
     if effects & s.EFFECT_PMP:
         shadow.drop_all(h, c)
     # EFFECT_TRANSLATION: the next entry points at the root of the new context.

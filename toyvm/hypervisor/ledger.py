@@ -24,7 +24,8 @@ FILL: Final = 12
 MMIO: Final = 13
 MPRV: Final = 14
 INTERRUPT: Final = 15
-COUNT: Final = 16
+TABLE: Final = 16
+COUNT: Final = 17
 
 EMULATE, FILLED, REFLECT = "emulate", "fill", "reflect"
 
@@ -46,6 +47,7 @@ CAUSES: Final = (
     ("mmio", EMULATE, "a load or store to a device"),
     ("mprv", EMULATE, "a load or store under virtual MPRV"),
     ("interrupt", REFLECT, "a virtual interrupt injected"),
+    ("table", EMULATE, "a store to a write-protected page table"),
 )
 assert len(CAUSES) == COUNT
 

@@ -13,22 +13,71 @@ import numpy as np
 from toyvm.hart import access, csrfile, events, execute, mmu
 from toyvm.hart import state as s
 from toyvm.hypervisor import emulate, ledger, mmio, reflect, shadow
-from toyvm.jit import entry_kernel, kernel
+from toyvm.isa import csr
+from toyvm.jit import clock, entry_kernel, kernel
 
 EXIT_TRACE: Final = 16
 """Compiled code returns after every exit when tracing is on."""
+EXIT_FRAMES: Final = 17
+"""The reserve of frames is empty."""
 _FUEL: Final = 4096
 """Exits without a step of progress after which a slice ends all the same."""
+_TRAPS_OF_S: Final = csr.MSTATUS_TVM | csr.MSTATUS_TW | csr.MSTATUS_TSR
+_NATIVE_CAUSES: Final = 1 << 0 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8
+"""Traps that mean the same to the real hart and to the guest: misaligned, ebreak, ecall from U."""
 
 
 @kernel
-def _enter(h, g, end):
+def _load_supervisor(p, v):
+    """Technique s: the guest's supervisor CSRs, interrupts and clock into the real hart."""
+    satp = p[s.SATP]
+    for field in range(s.MSTATUS, s.INSTRET_OFFSET + 1):
+        p[field] = v[field]
+    p[s.SATP] = satp
+    p[s.MSTATUS] = (v[s.MSTATUS] & csr.SSTATUS_MASK) | _TRAPS_OF_S
+    p[s.MEDELEG] = v[s.MEDELEG] & _NATIVE_CAUSES
+    p[s.MCOUNTEREN] = 0
+    p[s.MODE] = v[s.MODE]
+    # Without translation S and U have different roots, so that a trap from U must come here.
+    bare_user = v[s.MODE] == s.MODE_U and v[s.SATP] & csr.SATP_MODE == 0
+    p[s.DELIVER] = 0 if bare_user else 2
+
+
+@kernel
+def _save_supervisor(p, v):
+    """Technique s: what the guest has changed natively goes back to its record."""
+    mask = np.int64(csr.SSTATUS_MASK)
+    v[s.MSTATUS] = (v[s.MSTATUS] & ~mask) | (p[s.MSTATUS] & mask)
+    v[s.MIE] = p[s.MIE]
+    v[s.MIP] = p[s.MIP]
+    for field in range(s.STVEC, s.STVAL + 1):
+        v[field] = p[field]
+    v[s.SCOUNTEREN] = p[s.SCOUNTEREN]
+    v[s.SENVCFG] = p[s.SENVCFG]
+    v[s.NOT_RETIRED] = p[s.NOT_RETIRED]
+    v[s.MODE] = p[s.MODE]
+
+
+@kernel
+def _enter(h, g, c, end):
     """Run the guest on the real hart until STEPS == end or an exit; an events.EXIT_ code."""
     p = h.p
     v = g.p
     p[s.PC] = v[s.PC]
     p[s.STEPS] = v[s.STEPS]
-    code = execute.execute(h, end)
+    if c[shadow.TECHNIQUE] != shadow.TECHNIQUE_U:
+        supervisor = shadow.native(v, c)
+        if supervisor:
+            _load_supervisor(p, v)
+        else:
+            p[s.MODE] = s.MODE_U
+            p[s.MSTATUS] = 0
+            p[s.DELIVER] = 0
+        code = execute.execute(h, end)
+        if supervisor:
+            _save_supervisor(p, v)
+    else:
+        code = execute.execute(h, end)
     v[s.PC] = p[s.PC]
     v[s.STEPS] = p[s.STEPS]
     return code
@@ -41,16 +90,28 @@ def _where(v):
 
 
 @kernel
-def _count(g, c, cause, where, word):
-    """Book an exit in the ledger and in the ring of the last ones."""
+def _count(v, c, cause, where, word, detail):
+    """Book an exit in the ledger and in the ring of the last ones.
+
+    `detail` is the address of a fault; beside it stand the mode and satp after the exit.
+    """
     c[shadow.COUNTERS + cause] += 1
     c[shadow.LAST_CAUSE] = cause
-    entry = shadow.RING + 4 * (c[shadow.SERIAL] & (shadow.RING_LENGTH - 1))
+    slot = c[shadow.SERIAL] & (shadow.RING_LENGTH - 1)
+    entry = shadow.RING + shadow.RING_FIELDS * slot
     c[entry] = cause
     c[entry + 1] = where
     c[entry + 2] = word
-    c[entry + 3] = g.p[s.STEPS]
+    c[entry + 3] = v[s.STEPS]
+    c[entry + 4] = detail
+    c[entry + 5] = v[s.SATP] | v[s.MODE] << 32
     c[shadow.SERIAL] += 1
+
+
+@kernel
+def _fault_booked(v):
+    """Ledger index of a fault that was reflected."""
+    return np.int64(ledger.PAGE_FAULT if v[s.CAUSE] >= 12 else ledger.ACCESS_FAULT)
 
 
 @kernel
@@ -59,31 +120,36 @@ def _page_fault(h, g, c, cause):
     p = h.p
     v = g.p
     kind = mmio.kind_of_fault(cause)
-    redirected = kind != mmu.FETCH and shadow.executes_only(v)
-    if not redirected:
+    booked = np.int64(ledger.MPRV)
+    if kind == mmu.FETCH or not shadow.executes_only(v):
         outcome = shadow.fill(h, g, c, p[s.TVAL], kind)
         if outcome == shadow.FILLED:
             return np.int64(ledger.FILL), np.int64(-1)
+        if outcome == shadow.NO_FRAME:
+            return np.int64(ledger.FILL), np.int64(EXIT_FRAMES)
         if outcome == shadow.NOT_RAM and kind == mmu.FETCH:
             v[s.CAUSE] = mmu.fault_cause(np.int64(mmu.ACCESS_FAULT), kind)
             v[s.TVAL] = p[s.TVAL]
             outcome = np.int64(shadow.FAULT)
         if outcome == shadow.FAULT:
-            cause = v[s.CAUSE]
-            reflect.reflect(h, g, cause, v[s.TVAL])
-            if cause >= 12:
-                return np.int64(ledger.PAGE_FAULT), np.int64(-1)
-            return np.int64(ledger.ACCESS_FAULT), np.int64(-1)
-    status = mmio.access_for_guest(h, g, p[s.WORD])
+            booked = _fault_booked(v)
+            reflect.reflect(h, g, v[s.CAUSE], v[s.TVAL])
+            return booked, np.int64(-1)
+        booked = np.int64(ledger.TABLE)
+        if outcome == shadow.NOT_RAM:
+            booked = np.int64(ledger.ACCESS_FAULT)
+    status = mmio.access_for_guest(h, g, c, p[s.WORD])
+    if status == shadow.NO_FRAME:
+        return np.int64(ledger.FILL), np.int64(EXIT_FRAMES)
     if status == access.MMIO:
         return np.int64(ledger.MMIO), np.int64(events.EXIT_MMIO)
-    if redirected:
-        if v[s.WATCH_HIT] < 0:
-            return np.int64(ledger.MPRV), np.int64(-1)
+    if status == access.TRAP and booked != ledger.MPRV:
+        booked = _fault_booked(v)
+    if v[s.WATCH_HIT] >= 0:
         p[s.WATCH_HIT] = v[s.WATCH_HIT]
         v[s.WATCH_HIT] = -1
-        return np.int64(ledger.MPRV), np.int64(events.EXIT_WATCH)
-    return np.int64(ledger.ACCESS_FAULT), np.int64(-1)
+        return booked, np.int64(events.EXIT_WATCH)
+    return booked, np.int64(-1)
 
 
 @kernel
@@ -94,7 +160,7 @@ def _handle(h, g, c):
     cause = p[s.CAUSE]
     where = _where(v)
     code = np.int64(-1)
-    if cause == 2 or cause == 3 or cause == 8:
+    if cause == 2 or cause == 3 or cause == 8 or cause == 9:
         booked, effects = emulate.emulate(h, g, c, p[s.WORD])
         if effects & s.EFFECT_SBI:
             code = np.int64(events.EXIT_SBI)
@@ -102,10 +168,12 @@ def _handle(h, g, c):
             code = np.int64(events.EXIT_WFI)
     elif cause >= 12:
         booked, code = _page_fault(h, g, c, cause)
+        if code == EXIT_FRAMES:
+            return code
     else:
         reflect.reflect(h, g, cause, p[s.TVAL])
         booked = np.int64(ledger.MISALIGNED)
-    _count(g, c, booked, where, p[s.WORD])
+    _count(v, c, booked, where, p[s.WORD], p[s.TVAL])
     return code
 
 
@@ -126,13 +194,14 @@ def run(h, g, c, end):
             fuel = np.int64(_FUEL)
         where = _where(v)
         if reflect.inject(h, g):
-            _count(g, c, np.int64(ledger.INTERRUPT), where, np.int64(0))
+            _count(v, c, np.int64(ledger.INTERRUPT), where, np.int64(0), np.int64(0))
             if c[shadow.TRACE]:
                 return np.int64(EXIT_TRACE)
             continue
-        shadow.point(h, g, c)
+        if shadow.point(h, g, c) == shadow.NO_FRAME:
+            return np.int64(EXIT_FRAMES)
         deadline = csrfile.deadline_step(v)
-        code = _enter(h, g, deadline if deadline < end else end)
+        code = _enter(h, g, c, deadline if deadline < end else end)
         if code == events.EXIT_BUDGET:
             continue
         if code != events.EXIT_TRAP:
@@ -140,7 +209,13 @@ def run(h, g, c, end):
         fuel -= 1
         if fuel < 0:
             return np.int64(events.EXIT_BUDGET)
-        code = _handle(h, g, c)
+        if c[shadow.SERIAL] & (shadow.SAMPLE_EVERY - 1):
+            code = _handle(h, g, c)
+        else:
+            began = clock()
+            code = _handle(h, g, c)
+            c[shadow.SAMPLE_TICKS + c[shadow.LAST_CAUSE]] += clock() - began
+            c[shadow.SAMPLES + c[shadow.LAST_CAUSE]] += 1
         if code >= 0:
             return code
         if c[shadow.TRACE]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -14,43 +15,51 @@ from toyvm.hart.core import DEFAULT_TIER, Hart, new_record
 from toyvm.hypervisor import ledger, shadow, vcpu
 from toyvm.hypervisor.frames import HostMemory
 from toyvm.hypervisor.ledger import Ledger
-from toyvm.isa.disasm import disasm
+from toyvm.hypervisor.narrate import narrate
 from toyvm.machine.board import Console
 from toyvm.machine.boot import Boot
-from toyvm.machine.computer import ERROR, Computer, Stop
+from toyvm.machine.computer import ERROR, EXIT, Computer, Stop
 from toyvm.machine.harts import TURN, check_harts
-from toyvm.machine.inspection import MODES
 from toyvm.machine.machine import check_pmp
 from toyvm.machine.memory import PAGE, check_ram_size
+from toyvm.platform import RAM_BASE
+
+MEGAPAGE: Final = 1024
+"""Frames of a megapage, and what the first one's number must be a multiple of."""
+FIRST_PAGE: Final = RAM_BASE // PAGE
+
+TECHNIQUES: Final = {"u": shadow.TECHNIQUE_U, "s": shadow.TECHNIQUE_S}
+"""Names of the ladder's rungs: where the guest's kernel runs."""
+SHADOWS: Final = ("lazy", "protect")
+"""How the shadow follows the guest's page tables."""
+REFILL: Final = 64
+"""Frames that a VM takes from the host at a time."""
+LOW: Final = 16
+"""Frames in the reserve below which it is refilled before a slice."""
+_CRAMPED: Final = 8
+"""Times that a VM may give up its shadow tables for frames without getting a step further."""
 
 
 class Vcpu(Hart):
-    """A hart of a VM: a real hart, always in U-mode on shadow tables, and the guest's record.
-
-    `reserve` is the first of the frames for its shadow tables.
-    """
+    """A hart of a VM: a real hart, which runs on shadow tables, and the guest's record."""
 
     def __init__(
         self,
         host: HostMemory,
         fmap: np.ndarray,
         record: np.ndarray,
-        reserve: int,
+        technique: str,
+        shadow_mode: str,
         sibling: Hart | None = None,
     ) -> None:
-        own_map = np.arange(len(host.ram) // PAGE, dtype=np.int32)
-        super().__init__(host.ram, own_map, pmp=0, sibling=sibling)
+        super().__init__(host.ram, host.identity, pmp=0, sibling=sibling)
         # Every trap is ours.
         self.p[s.MODE] = s.MODE_U
         self.p[s.DELIVER] = 0
         self.record = record
         self.control = np.zeros(shadow.FIELDS, dtype=np.int64)
-        self.control[shadow.FIRST] = reserve
-        self.control[shadow.FRAMES] = shadow.RESERVE
-        self.control[shadow.FREE] = shadow.RESERVE
-        self.control[shadow.STACK : shadow.STACK + shadow.RESERVE] = np.arange(
-            reserve + shadow.RESERVE - 1, reserve - 1, -1
-        )
+        self.control[shadow.TECHNIQUE] = TECHNIQUES[technique]
+        self.control[shadow.PROTECT] = int(shadow_mode == "protect")
         self.guest_core = access.Core(
             x=self.x,
             p=record,
@@ -67,9 +76,12 @@ class Vcpu(Hart):
 class Vm(Computer):
     """One guest: the same face as a Machine, run deprivileged under shadow page tables.
 
-    `host` is the memory it takes frames from; without one it gets a host of its own.  `weight`
-    scales its slices against those of other VMs (100 is normal).  `vcpus`, `turn`, `sstc` and
-    `ad_fault` are as `harts` and its companions of a Machine; so is `tier`.
+    `host` is the memory it takes frames from; without one it gets a host of its own.  Pages of RAM
+    get a frame when they are first touched; with `reserved` all do at once, in one run, so that
+    the guest's megapages can be real ones.  `weight` scales its slices against those of other VMs
+    (100 is normal).  `technique` "u" runs all of the guest in real U-mode, "s" virtual S in real S;
+    `shadow_mode` "lazy" or "protect" says how the shadow follows the guest's page tables.  `vcpus`,
+    `turn`, `sstc` and `ad_fault` are as `harts` and its companions of a Machine; so is `tier`.
     """
 
     hart: Vcpu
@@ -97,21 +109,35 @@ class Vm(Computer):
         sstc: bool = False,
         ad_fault: bool = False,
         tier: int = DEFAULT_TIER,
+        technique: str = "u",
+        shadow_mode: str = "lazy",
+        reserved: bool = False,
     ) -> None:
         check_pmp(pmp)
+        if technique not in TECHNIQUES:
+            raise ValueError(f"technique {technique!r}: expected {' or '.join(TECHNIQUES)}")
+        if shadow_mode not in SHADOWS:
+            raise ValueError(f"shadow {shadow_mode!r}: expected {' or '.join(SHADOWS)}")
         check_harts(vcpus, turn)
         check_ram_size(ram)
         self.name = name
         self.weight = weight
         pages = ram // PAGE
         self.host = host or HostMemory(host_size([ram], [vcpus]))
-        first = self.host.take(name, pages)
-        fmap = np.arange(first, first + pages, dtype=np.int32)
+        fmap = np.full(pages, shadow.UNTOUCHED, dtype=np.int32)
+        if reserved:
+            first = self.host.take_run(name, pages, MEGAPAGE if pages >= MEGAPAGE else 1)
+            fmap[:] = np.arange(first, first + pages)
+        self.technique = technique
+        self.shadow_mode = shadow_mode
+        self._cramped = (-1, 0)
+        self.compiled_ns = 0
+        """Nanoseconds of the host spent in compiled code: the guest itself and its exits."""
         own: list[Vcpu] = []
         for index in range(vcpus):
-            reserve = self.host.take(f"{name} shadow tables", shadow.RESERVE)
             record = new_record(index, pmp, sstc, ad_fault)
-            own.append(Vcpu(self.host, fmap, record, reserve, own[0] if own else None))
+            first_one = own[0] if own else None
+            own.append(Vcpu(self.host, fmap, record, technique, shadow_mode, first_one))
             if index == 0:
                 own[0].set_tier(tier)
         self.ledger = Ledger(*(vcpu.control for vcpu in own))
@@ -143,6 +169,7 @@ class Vm(Computer):
         super()._start(boot)
         for hart in self.harts:
             hart.control[shadow.COUNTERS : shadow.COUNTERS + ledger.COUNT] = 0
+            hart.control[shadow.SAMPLES : shadow.SAMPLES + 2 * ledger.COUNT] = 0
             hart.control[shadow.SERIAL] = 0
             hart.told = 0
             self._forget_translations(hart)
@@ -155,6 +182,9 @@ class Vm(Computer):
         """As Computer._point; a tracer hears of the last vCPU's exits before the next one's."""
         if index != self._here:
             self._tell()
+            if self.shadow_mode == "protect":
+                # The others were free to write what only their own shadows protect.
+                self._forget_translations(self.harts[index])
         super()._point(index)
 
     def run(self, max_steps: int, idle: int | None = None) -> Stop:
@@ -167,10 +197,84 @@ class Vm(Computer):
     def _execute(self, end: int) -> int:
         self._tell()
         hart = self.hart
+        if self.control[shadow.FREE] < LOW:
+            self._refill()
         end = hart.limit(int(self.record[s.STEPS]), end)
+        began = time.perf_counter_ns()
         code = int(vcpu.run(hart.core, hart.guest_core, hart.control, np.int64(end)))
+        self.compiled_ns += time.perf_counter_ns() - began
         hart.sample()
         return code
+
+    # ---- frames -----------------------------------------------------------------------------
+
+    @property
+    def touched(self) -> int:
+        """Pages of the guest's RAM that have a frame."""
+        return int(np.count_nonzero(self.memory.fmap >= 0))
+
+    def _refill(self) -> str:
+        """Take frames from the host into the reserve; why there are none, or nothing."""
+        c = self.control
+        try:
+            frames = self.host.take(self.name, REFILL)
+        except MemoryError as error:
+            return str(error)
+        free = int(c[shadow.FREE])
+        # The lowest first: what is touched in a row then lies in a row.
+        c[shadow.STACK + free : shadow.STACK + free + len(frames)] = sorted(frames, reverse=True)
+        c[shadow.FREE] = free + len(frames)
+        return ""
+
+    def _no_frame(self) -> bool:
+        """The reserve is empty: fill it, at worst with our own tables; False ends the VM."""
+        why = self._refill()
+        if not why:
+            return True
+        before, times = self._cramped
+        times = times + 1 if before == self.steps else 0
+        self._cramped = (self.steps, times)
+        # Shadow tables are a cache, so their frames can serve as RAM.
+        for hart in self.harts:
+            self._forget_translations(hart)
+        if self.control[shadow.FREE] and times < _CRAMPED:
+            return True
+        self._stop = Stop(ERROR, 1, why)
+        return False
+
+    _on_demand = True
+
+    def _claim(self, page: int) -> int:
+        c = self.control
+        if not c[shadow.FREE] and not self._no_frame():
+            return -1
+        c[shadow.FREE] -= 1
+        frame = int(c[shadow.STACK + c[shadow.FREE]])
+        self.host.ram[frame * PAGE : (frame + 1) * PAGE] = 0
+        self.memory.fmap[page] = frame
+        return frame
+
+    def _ram_written(self, offset: int, length: int) -> None:
+        super()._ram_written(offset, length)
+        if self.shadow_mode != "protect":
+            return
+        for hart in self.harts:
+            c = hart.control
+            pages = c[shadow.NODE_GUEST : shadow.NODE_GUEST + c[shadow.NODES]] - FIRST_PAGE
+            pages = pages[(pages >= 0) & (pages < len(self.memory.fmap))]
+            if offset // PAGE in self.memory.fmap[pages]:
+                # A device or a debugger has written a protected table.
+                self._forget_translations(hart)
+
+    def release(self) -> None:
+        """Give all frames back to the host; the VM cannot run any more."""
+        for hart in self.harts:
+            self._forget_translations(hart)
+            hart.flush()
+            hart.control[shadow.FREE] = 0
+        self.memory.fmap[:] = shadow.UNTOUCHED
+        self.host.give(self.name, self.host.frames_of(self.name))
+        self._stop = self._stop or Stop(EXIT, 0, "released")
 
     def _deliver(self, cause: int, tval: int) -> None:
         """The bus has no device there: what was booked as mmio was an access fault."""
@@ -179,12 +283,14 @@ class Vm(Computer):
         c[shadow.COUNTERS + ledger.ACCESS_FAULT] += 1
         c[shadow.LAST_CAUSE] = ledger.ACCESS_FAULT
         last = (int(c[shadow.SERIAL]) - 1) % shadow.RING_LENGTH
-        c[shadow.RING + 4 * last] = ledger.ACCESS_FAULT
+        c[shadow.RING + shadow.RING_FIELDS * last] = ledger.ACCESS_FAULT
         super()._deliver(cause, tval)
 
     def _other_exit(self, code: int) -> Stop | None:
         if code == vcpu.EXIT_TRACE:
             return None
+        if code == vcpu.EXIT_FRAMES:
+            return None if self._no_frame() else self._stop
         return super()._other_exit(code)
 
     def _effects(self, effects: int) -> None:
@@ -217,19 +323,9 @@ class Vm(Computer):
 
     def describe_exit(self, serial: int) -> str:
         """The exit with this number, one of the last 16, as a sentence."""
-        at = shadow.RING + 4 * (serial % shadow.RING_LENGTH)
-        cause, where, word, steps = (int(v) for v in self.control[at : at + 4])
-        name, outcome, meaning = ledger.CAUSES[cause]
-        pc = where & s.MASK32
-        mode = MODES.get(where >> 32, "?")
-        done = {"emulate": "emulated", "fill": "filled", "reflect": "reflected"}[outcome]
-        if cause == ledger.INTERRUPT:
-            what = f"guest interrupted in virtual {mode}-mode"
-        elif word or cause == ledger.ILLEGAL:
-            what = f"guest executed `{disasm(word, pc)}` in virtual {mode}-mode"
-        else:
-            what = f"guest jumped to {pc:#010x} in virtual {mode}-mode"
-        return f"step {steps}: pc {pc:#010x}{self._symbol(pc)}: {what}: {done}, {name} ({meaning})"
+        at = shadow.RING + shadow.RING_FIELDS * (serial % shadow.RING_LENGTH)
+        fields = [int(v) for v in self.control[at : at + shadow.RING_FIELDS]]
+        return narrate(fields, self._symbol)
 
     def _symbol(self, address: int) -> str:
         """` <name+0x8>` for an address in the loaded program, else nothing."""
@@ -285,12 +381,14 @@ class Vm(Computer):
 
 
 def host_size(rams: Sequence[int], vcpus: Sequence[int] = ()) -> int:
-    """Bytes of host memory that VMs with these RAM sizes need, tables and canaries included.
+    """Bytes of host memory that suffice whatever VMs with these RAM sizes touch.
 
-    `vcpus` says how many each has; one if it is left out.
+    That is their RAM, their tables, canaries and reserves.  `vcpus` says how many each has; one if
+    it is left out.
     """
     counts = vcpus or [1] * len(rams)
-    return sum(
-        ram + (1 + count * (shadow.RESERVE + 1)) * PAGE
-        for ram, count in zip(rams, counts, strict=True)
-    )
+    frames = 0
+    for ram, count in zip(rams, counts, strict=True):
+        pages = ram // PAGE + count * (shadow.RESERVE + REFILL)
+        frames += pages + pages // REFILL + 2
+    return frames * PAGE

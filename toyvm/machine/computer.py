@@ -79,7 +79,8 @@ class Computer(Harts):
         turn: int = TURN,
     ) -> None:
         self._seat(harts, turn)
-        self.memory = GuestRam(ram, fmap, self._ram_written)
+        claim = self._claim if self._on_demand else None
+        self.memory = GuestRam(ram, fmap, self._ram_written, claim)
         self.bios = bios
         self.boot_options = BootOptions(bios, append, initrd, dtb)
         self._boot: Boot | None = None
@@ -106,6 +107,13 @@ class Computer(Harts):
     def _execute(self, end: int) -> int:
         """Run compiled code until STEPS == end or an exit; an `events.EXIT_` code."""
         raise AssertionError("Computer is a base class: use Machine or Vm")
+
+    _on_demand = False
+    """True where RAM gets its pages of `ram` when it is touched."""
+
+    def _claim(self, page: int) -> int:
+        """A page of `ram` for a page of RAM that a device or the loader is first to write."""
+        return -1
 
     def _ram_written(self, offset: int, length: int) -> None:
         """A device or a debugger has written these bytes of `ram`."""
@@ -139,12 +147,18 @@ class Computer(Harts):
 
     def _start(self, boot: Boot) -> None:
         for address, data in boot.parts:
-            self.memory.write(address, data)
+            self._place(boot.program.name, address, data)
         self._boot = boot
         self.program = boot.program
         self._reset(boot)
         self._htif.watch(boot.program.symbols)
         self._set_watchpoints()
+
+    def _place(self, name: str, address: int, data: bytes) -> None:
+        """Write a part of an image that fits; LoadError if the host has no memory for it."""
+        if not self.memory.write(address, data):
+            why = self._stop.detail if self._stop else "no memory"
+            raise LoadError(f"{name}: cannot be loaded at {address:#x}: {why}")
 
     def _reset(self, boot: Boot) -> None:
         """Power-on registers as QEMU leaves them: hart id in a0, device tree in a1."""

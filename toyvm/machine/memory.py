@@ -14,6 +14,8 @@ import numpy as np
 from toyvm.platform import RAM_BASE, RAM_MAX
 
 PAGE: Final = 4096
+UNTOUCHED: Final = -1
+"""In a frame map: RAM that has no frame yet."""
 _GUARD: Final = 1 << 20
 """Bytes that nobody may touch before and after RAM: a wild access faults instead of corrupting."""
 
@@ -51,20 +53,27 @@ def allocate_ram(size: int) -> np.ndarray:
 class GuestRam:
     """The RAM of one machine or VM by physical address (gpa in a VM), every access checked.
 
-    `fmap` maps pages from RAM_BASE to pages of `ram`.  `written(offset, length)` hears of every
+    `fmap` maps pages from RAM_BASE to pages of `ram`, which need not lie together; negative is a
+    hole.  Where there is a `claim`, UNTOUCHED is a page that reads as zeros until it is written;
+    `claim(page)` then gives it one of `ram`, or -1.  `written(offset, length)` hears of every
     write so that decoded words and reservations can be dropped.
     """
 
     def __init__(
-        self, ram: np.ndarray, fmap: np.ndarray, written: Callable[[int, int], None]
+        self,
+        ram: np.ndarray,
+        fmap: np.ndarray,
+        written: Callable[[int, int], None],
+        claim: Callable[[int], int] | None = None,
     ) -> None:
         self.ram = ram
         self.fmap = fmap
         self._written = written
+        self._claim = claim
         self.size = len(fmap) * PAGE
 
-    def _pieces(self, pa: int, n: int) -> list[tuple[int, int]] | None:
-        """(offset in `ram`, length) of each page's part; None if any byte is outside RAM."""
+    def _pieces(self, pa: int, n: int) -> list[tuple[int, int, int]] | None:
+        """(page, offset in it, length) of each page's part; None if any byte is outside RAM."""
         start = pa - RAM_BASE
         if n < 0 or start < 0 or start + n > self.size:
             return None
@@ -72,10 +81,10 @@ class GuestRam:
         while n > 0:
             inside = start % PAGE
             frame = int(self.fmap[start // PAGE])
-            if frame < 0:
+            if frame < 0 and (self._claim is None or frame != UNTOUCHED):
                 return None
             length = min(n, PAGE - inside)
-            pieces.append((frame * PAGE + inside, length))
+            pieces.append((start // PAGE, inside, length))
             start += length
             n -= length
         return pieces
@@ -85,16 +94,35 @@ class GuestRam:
         pieces = self._pieces(pa, n)
         if pieces is None:
             return None
-        return b"".join(self.ram[at : at + length].tobytes() for at, length in pieces)
+        out = []
+        for page, inside, length in pieces:
+            frame = int(self.fmap[page])
+            at = frame * PAGE + inside
+            out.append(self.ram[at : at + length].tobytes() if frame >= 0 else bytes(length))
+        return b"".join(out)
 
     def write(self, pa: int, data: bytes) -> bool:
-        """Store `data` at `pa`; False, with nothing written, if any byte is outside RAM."""
+        """Store `data` at `pa`; False, with nothing written, if any byte is outside RAM.
+
+        Zeros for a page that has never been touched need no memory.
+        """
         pieces = self._pieces(pa, len(data))
         if pieces is None:
             return False
+        view = memoryview(data)
+        wanted = []
         done = 0
-        for at, length in pieces:
-            self.ram[at : at + length] = np.frombuffer(data, np.uint8, length, done)
-            self._written(at, length)
+        for page, inside, length in pieces:
+            part = view[done : done + length]
+            frame = int(self.fmap[page])
+            if frame < 0 and self._claim and part != memoryview(bytes(length)):
+                frame = self._claim(page)
+                if frame < 0:
+                    return False
+            if frame >= 0:
+                wanted.append((frame * PAGE + inside, part))
             done += length
+        for at, part in wanted:
+            self.ram[at : at + len(part)] = np.frombuffer(part, np.uint8)
+            self._written(at, len(part))
         return True

@@ -1,0 +1,18 @@
+"""Whole files of tests run once for each technique and each way to keep the shadow true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hypervisor import twin
+
+
+@pytest.fixture(params=twin.VARIANTS, ids="-".join)
+def variant(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """Let every twin made in this test use one variant."""
+    before = list(twin.VARIANT)
+    twin.VARIANT[:] = request.param
+    yield request.param
+    twin.VARIANT[:] = before
