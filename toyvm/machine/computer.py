@@ -25,7 +25,7 @@ from toyvm.machine.board import Board, Console
 from toyvm.machine.boot import Boot, BootOptions, plan
 from toyvm.machine.harts import TURN, Harts, signed64
 from toyvm.machine.htif import Htif
-from toyvm.machine.loader import Program
+from toyvm.machine.loader import LoadError, Program
 from toyvm.machine.memory import GuestRam
 
 #: Reasons of a Stop.
