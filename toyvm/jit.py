@@ -187,7 +187,7 @@ KERNELS: list[Any] = []
 _COMPILER: dict[str, Any] = {"pipeline_class": _kernel_compiler()} if COMPILED else {}
 
 
-def _compile(function: Callable[..., Any], from_python: bool) -> Any:
+def _compile(function: Callable[..., Any], from_python: bool, inline: bool = False) -> Any:
     compiled = numba.njit(
         cache=_CACHED,
         nogil=True,
@@ -195,6 +195,7 @@ def _compile(function: Callable[..., Any], from_python: bool) -> Any:
         _nrt=False,
         no_cpython_wrapper=not from_python,
         no_cfunc_wrapper=True,
+        forceinline=inline,
         **_COMPILER,
     )(function)
     KERNELS.append(compiled)
@@ -212,6 +213,15 @@ def kernel(function: Callable[..., Any]) -> Any:
     Only other kernels can call a kernel: an `entry_kernel` can also be called from Python.
     """
     return _compile(function, from_python=False)
+
+
+def inline_kernel(function: Callable[..., Any]) -> Any:
+    """A kernel whose machine code is put into its callers.
+
+    Arrays are passed as seven words each, so a call that passes a whole Core or two costs as much
+    as the work of a short kernel.
+    """
+    return _compile(function, from_python=False, inline=True)
 
 
 def entry_kernel(function: Callable[..., Any]) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 import toyvm
 
 ROOT = Path(toyvm.__file__).parent
-DECORATORS = {"kernel", "entry_kernel"}
+DECORATORS = {"kernel", "entry_kernel", "inline_kernel"}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from toyvm.hart import access, csrfile, decode, ops, tlb, trap
 from toyvm.hart import state as s
-from toyvm.jit import call_region, entry_kernel, kernel
+from toyvm.jit import call_region, entry_kernel, inline_kernel, kernel
 
 # Why `execute` returned.
 EXIT_BUDGET: Final = 0
@@ -115,7 +115,7 @@ def memory_instruction(core, d, va):
     return status
 
 
-@kernel
+@inline_kernel
 def rare_event(core, event, d, entry, va):
     """Handle an event that an instruction raised; an EXIT_ code, -1 to go on, -2 for a trap.
 
@@ -139,6 +139,10 @@ def rare_event(core, event, d, entry, va):
         return np.int64(-2)
     word = decode.word_at(core.dec, core.ram, entry)
     p[s.WORD] = word
+    if event == EVENT_SYSTEM and p[s.DELIVER] == 0 and p[s.MODE] == s.MODE_U:
+        # Nothing of SYSTEM is allowed to a guest, so its hypervisor looks at the word itself.
+        p[s.CAUSE] = trap.CAUSE_ILLEGAL
+        return np.int64(-2)
     if event == EVENT_ILLEGAL:
         p[s.CAUSE] = trap.CAUSE_ILLEGAL
         p[s.TVAL] = word
@@ -229,7 +233,7 @@ def run_regions(core, d, hard):
     return np.int64(REGION_RAN) if p[s.STEPS] != begun else np.int64(REGION_WAITS)
 
 
-@kernel
+@inline_kernel
 def settle(core, outcome, end):
     """Deliver a trap and due interrupts; an EXIT_ code or -1 to run at PC.
 
@@ -257,7 +261,7 @@ def settle(core, outcome, end):
     return np.int64(EXIT_BUDGET)
 
 
-@kernel
+@inline_kernel
 def locate(core, end):
     """Decoded entry of the page of PC, delivering fetch faults on the way.
 
@@ -276,3 +280,18 @@ def locate(core, end):
         code = settle(core, np.int64(-2), end)
         if code >= 0:
             return np.int64(-1), code
+
+
+@kernel
+def serve(core, event, d, entry, va, end):
+    """Handle an event (EVENT_STOP: none), and find where to go on; as `locate`.
+
+    One call with all the arrays instead of three.
+    """
+    outcome = np.int64(-1)
+    if event != EVENT_STOP:
+        outcome = rare_event(core, event, d, entry, va)
+    code = settle(core, outcome, end)
+    if code >= 0:
+        return np.int64(-1), code
+    return locate(core, end)

@@ -93,14 +93,17 @@ def execute(core, end):
         if head_at >= 0:
             dec[head_at] = head_word
             head_at = np.int64(-1)
-        outcome = np.int64(-1)
         if event == events.EVENT_JUMP:
             p[s.PC] = va & s.MASK32
             p[s.STEPS] = limit - (lim - ip)
+            event = np.int64(events.EVENT_STOP)
         elif event == events.EVENT_BUDGET:
             p[s.PC] = (vbase + (ip << 2)) & s.MASK32
             p[s.STEPS] = limit - (lim - ip)
-        elif event != events.EVENT_ENTER:
+            event = np.int64(events.EVENT_STOP)
+        elif event == events.EVENT_ENTER:
+            event = np.int64(events.EVENT_STOP)
+        else:
             ip -= 1
             p[s.PC] = (vbase + (ip << 2)) & s.MASK32
             p[s.STEPS] = limit - (lim - ip)
@@ -112,18 +115,26 @@ def execute(core, end):
                     if ran == events.REGION_WAITS:
                         head_at = ip
                         head_word = d
-            elif event != events.EVENT_STOP:
-                outcome = events.rare_event(core, event, d, ip, va)
-            elif p[s.STEPS] < hard and dec[ip] == stop_entry:
+                event = np.int64(events.EVENT_STOP)
+            elif event == events.EVENT_STOP and p[s.STEPS] < hard and dec[ip] == stop_entry:
                 # Not the end of the budget, nor the deadline of a timer: a breakpoint.
                 return np.int64(events.EXIT_BREAK)
-        code = events.settle(core, outcome, end)
-        if code < 0:
-            base, code = events.locate(core, end)
-        if code >= 0:
-            if head_at >= 0:
-                dec[head_at] = head_word
-            return code
+        pc = p[s.PC]
+        e = tl[np.uint64(p[s.FETCH_BASE] + tlb.FETCH + ((pc >> 12) & (tlb.SETS - 1)))]
+        if (
+            event == events.EVENT_STOP
+            and e & s.MASK32 == pc & 0xFFFF_F003
+            and p[s.DELIVER] == 0
+            and p[s.STEPS] < end
+        ):
+            # Into a guest's known page: there is nothing to settle.
+            base = e >> 32
+        else:
+            base, code = events.serve(core, event, d, ip, va, end)
+            if code >= 0:
+                if head_at >= 0:
+                    dec[head_at] = head_word
+                return code
         # ---- choose how far the inner loop may run
         steps = p[s.STEPS]
         hard = end

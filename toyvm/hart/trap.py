@@ -12,7 +12,7 @@ import numpy as np
 from toyvm.hart import csrfile
 from toyvm.hart import state as s
 from toyvm.isa import causes, csr
-from toyvm.jit import entry_kernel, kernel
+from toyvm.jit import entry_kernel, inline_kernel, kernel
 
 INTERRUPT: Final = causes.CAUSE_INTERRUPT
 """The top bit of mcause on RV32."""
@@ -116,7 +116,7 @@ def _trap(p, cause, tval):
     return np.int64(s.EFFECT_TRAP)
 
 
-@kernel
+@inline_kernel
 def _csr_instruction(p, x, word):
     """CSRRW, CSRRS, CSRRC and their immediate forms (Unprivileged 20191213, chapter 9)."""
     number = (word >> 20) & 0xFFF

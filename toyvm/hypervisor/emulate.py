@@ -33,22 +33,21 @@ def cause_of(word):
 
 
 @kernel
-def emulate(h, g, c, word):
-    """Do `word` on the vCPU; returns (ledger index, effect bits that the caller must see)."""
+def answer(h, g, c, word, effects):
+    """Answer the effects of `word`, which has been done on the vCPU; its ledger index."""
     v = g.p
-    effects = trap.system(v, g.x, word)
     if effects & s.EFFECT_TRAP:
         cause = v[s.CAUSE]
         reflect.reflect(h, g, cause, v[s.TVAL])
         if cause == trap.CAUSE_ILLEGAL:
-            return np.int64(ledger.ILLEGAL), np.int64(0)
-        return cause_of(word), np.int64(0)
+            return np.int64(ledger.ILLEGAL)
+        return cause_of(word)
     if effects & s.EFFECT_SBI:
-        return np.int64(ledger.SBI), effects
+        return np.int64(ledger.SBI)
     if effects & s.EFFECT_FENCE:
         shadow.fence(h, g, c, v[s.FENCE_VA], v[s.FENCE_ASID])
     if effects & s.EFFECT_PMP:
         shadow.drop_all(h, c)
     # EFFECT_TRANSLATION: the next entry points at the root of the new context.
     # EFFECT_INTERRUPT: the next entry injects what has become deliverable.
-    return cause_of(word), effects
+    return cause_of(word)

@@ -49,6 +49,10 @@ PROTECT: Final = _SCALARS + 7
 """1: guest tables are write-protected.  0: stale until sfence.vma."""
 TECHNIQUE: Final = _SCALARS + 8
 """TECHNIQUE_U or TECHNIQUE_S."""
+FLAG: Final = _SCALARS + 9
+"""Paravirtual: offset in the host's RAM of the guest's interrupt flag, 0 for none."""
+PV_MASKED: Final = _SCALARS + 10
+"""How often the guest was told of an interrupt that its flag held back."""
 SAMPLES: Final = _SCALARS + 16
 """For each cause: exits whose time in the hypervisor was measured (one in SAMPLE_EVERY)."""
 SAMPLE_TICKS: Final = SAMPLES + ledger.COUNT

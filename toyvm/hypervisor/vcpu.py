@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from toyvm.hart import access, csrfile, events, execute, mmu
+from toyvm.hart import access, csrfile, events, execute, mmu, trap
 from toyvm.hart import state as s
 from toyvm.hypervisor import emulate, ledger, mmio, reflect, shadow
 from toyvm.isa import csr
-from toyvm.jit import clock, entry_kernel, kernel
+from toyvm.jit import clock, entry_kernel, inline_kernel, kernel, load32, store32
 
 EXIT_TRACE: Final = 16
 """Compiled code returns after every exit when tracing is on."""
@@ -23,6 +23,8 @@ EXIT_FRAMES: Final = 17
 _FUEL: Final = 4096
 """Exits without a step of progress after which a slice ends all the same."""
 _TRAPS_OF_S: Final = csr.MSTATUS_TVM | csr.MSTATUS_TW | csr.MSTATUS_TSR
+_LIGHT: Final = s.EFFECT_TRANSLATION | s.EFFECT_INTERRUPT | s.EFFECT_TIMER | s.EFFECT_COUNTER
+"""Effects that `_prepare` answers."""
 _NATIVE_CAUSES: Final = 1 << 0 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8
 """Traps that mean the same to the real hart and to the guest: misaligned, ebreak, ecall from U."""
 
@@ -52,6 +54,7 @@ def _save_supervisor(p, v):
     v[s.MIP] = p[s.MIP]
     for field in range(s.STVEC, s.STVAL + 1):
         v[field] = p[field]
+    v[s.STIMECMP] = p[s.STIMECMP]
     v[s.SCOUNTEREN] = p[s.SCOUNTEREN]
     v[s.SENVCFG] = p[s.SENVCFG]
     v[s.NOT_RETIRED] = p[s.NOT_RETIRED]
@@ -59,6 +62,24 @@ def _save_supervisor(p, v):
 
 
 @kernel
+def _flag_out(v, c, ram):
+    """Paravirtual: show the guest its SIE as a word of memory, and in the next word whether an
+    interrupt waits for it."""
+    status = v[s.MSTATUS]
+    store32(ram, c[shadow.FLAG], (status >> 1) & 1)
+    waits = csrfile.mip_now(v) & v[s.MIE] & v[s.MIDELEG] != 0 and status & csr.MSTATUS_SIE == 0
+    c[shadow.PV_MASKED] += waits
+    store32(ram, c[shadow.FLAG] + 4, np.int64(waits))
+
+
+@kernel
+def _flag_in(v, c, ram):
+    """Paravirtual: the guest may have stored its SIE; only bit 0 counts."""
+    enabled = load32(ram, c[shadow.FLAG]) & 1
+    v[s.MSTATUS] = (v[s.MSTATUS] & ~np.int64(csr.MSTATUS_SIE)) | enabled << 1
+
+
+@inline_kernel
 def _enter(h, g, c, end):
     """Run the guest on the real hart until STEPS == end or an exit; an events.EXIT_ code."""
     p = h.p
@@ -76,6 +97,10 @@ def _enter(h, g, c, end):
         code = execute.execute(h, end)
         if supervisor:
             _save_supervisor(p, v)
+    elif c[shadow.FLAG]:
+        _flag_out(v, c, h.ram)
+        code = execute.execute(h, end)
+        _flag_in(v, c, h.ram)
     else:
         code = execute.execute(h, end)
     v[s.PC] = p[s.PC]
@@ -83,13 +108,13 @@ def _enter(h, g, c, end):
     return code
 
 
-@kernel
+@inline_kernel
 def _where(v):
     """pc and virtual mode (bits 33:32) of the exit that is about to be handled."""
     return v[s.PC] | v[s.MODE] << 32
 
 
-@kernel
+@inline_kernel
 def _count(v, c, cause, where, word, detail):
     """Book an exit in the ledger and in the ring of the last ones.
 
@@ -153,15 +178,17 @@ def _page_fault(h, g, c, cause):
 
 
 @kernel
-def _handle(h, g, c):
-    """Answer the exit that `execute` has just returned with EXIT_TRAP; an EXIT_ code or -1."""
+def _handle(h, g, c, where, effects):
+    """Answer the exit that `execute` has just returned with EXIT_TRAP; an EXIT_ code or -1.
+
+    `effects` are those of a SYSTEM instruction, if it was one.
+    """
     p = h.p
     v = g.p
     cause = p[s.CAUSE]
-    where = _where(v)
     code = np.int64(-1)
-    if cause == 2 or cause == 3 or cause == 8 or cause == 9:
-        booked, effects = emulate.emulate(h, g, c, p[s.WORD])
+    if _is_system(cause):
+        booked = emulate.answer(h, g, c, p[s.WORD], effects)
         if effects & s.EFFECT_SBI:
             code = np.int64(events.EXIT_SBI)
         elif effects & s.EFFECT_WFI:
@@ -177,6 +204,27 @@ def _handle(h, g, c):
     return code
 
 
+@inline_kernel
+def _is_system(cause):
+    """Is it a trap of a SYSTEM instruction: illegal, ebreak, ecall from U or S?"""
+    return cause == 2 or cause == 3 or cause == 8 or cause == 9
+
+
+@kernel
+def _prepare(h, g, c, end):
+    """Inject an interrupt that is due, or make ready to enter; (EXIT_ code, -1 to enter or -2 for
+    an injection; the step at which to come back)."""
+    v = g.p
+    where = _where(v)
+    if reflect.inject(h, g):
+        _count(v, c, np.int64(ledger.INTERRUPT), where, np.int64(0), np.int64(0))
+        return np.int64(EXIT_TRACE if c[shadow.TRACE] else -2), end
+    if shadow.point(h, g, c) == shadow.NO_FRAME:
+        return np.int64(EXIT_FRAMES), end
+    deadline = csrfile.deadline_step(v)
+    return np.int64(-1), deadline if deadline < end else end
+
+
 @entry_kernel
 def run(h, g, c, end):
     """Run the vCPU until its STEPS == end or something needs Python; an EXIT_ code.
@@ -186,37 +234,47 @@ def run(h, g, c, end):
     v = g.p
     fuel = np.int64(_FUEL)
     progress = v[s.STEPS]
+    ready = False
+    until = end
     while True:
         if v[s.STEPS] >= end:
             return np.int64(events.EXIT_BUDGET)
-        if v[s.STEPS] != progress:
-            progress = v[s.STEPS]
-            fuel = np.int64(_FUEL)
-        where = _where(v)
-        if reflect.inject(h, g):
-            _count(v, c, np.int64(ledger.INTERRUPT), where, np.int64(0), np.int64(0))
-            if c[shadow.TRACE]:
-                return np.int64(EXIT_TRACE)
-            continue
-        if shadow.point(h, g, c) == shadow.NO_FRAME:
-            return np.int64(EXIT_FRAMES)
-        deadline = csrfile.deadline_step(v)
-        code = _enter(h, g, c, deadline if deadline < end else end)
+        if not ready:
+            if v[s.STEPS] != progress:
+                progress = v[s.STEPS]
+                fuel = np.int64(_FUEL)
+            code, until = _prepare(h, g, c, end)
+            if code == -2:
+                continue
+            if code >= 0:
+                return code
+        code = _enter(h, g, c, until)
+        ready = False
         if code == events.EXIT_BUDGET:
             continue
         if code != events.EXIT_TRAP:
             return code
-        fuel -= 1
-        if fuel < 0:
-            return np.int64(events.EXIT_BUDGET)
-        if c[shadow.SERIAL] & (shadow.SAMPLE_EVERY - 1):
-            code = _handle(h, g, c)
-        else:
+        began = np.int64(0)
+        sampled = c[shadow.SERIAL] & (shadow.SAMPLE_EVERY - 1) == 0
+        if sampled:
             began = clock()
-            code = _handle(h, g, c)
+        where = _where(v)
+        effects = np.int64(-1)
+        if _is_system(h.p[s.CAUSE]):
+            effects = trap.system(v, g.x, h.p[s.WORD])
+        if effects >= 0 and effects & ~np.int64(_LIGHT) == 0:
+            # Done, and if nothing depends on the CSR, in again at once.
+            _count(v, c, emulate.cause_of(h.p[s.WORD]), where, h.p[s.WORD], np.int64(0))
+            ready = effects == 0 and v[s.STEPS] < until
+        else:
+            fuel -= 1
+            if fuel < 0:
+                return np.int64(events.EXIT_BUDGET)
+            code = _handle(h, g, c, where, effects)
+            if code >= 0:
+                return code
+        if sampled:
             c[shadow.SAMPLE_TICKS + c[shadow.LAST_CAUSE]] += clock() - began
             c[shadow.SAMPLES + c[shadow.LAST_CAUSE]] += 1
-        if code >= 0:
-            return code
         if c[shadow.TRACE]:
             return np.int64(EXIT_TRACE)
