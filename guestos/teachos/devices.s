@@ -55,9 +55,7 @@ devices_interrupt:
 4:  epilogue 1
 
 # io_wait: sleep until an interrupt, and take it.  One that came just before ends wfi at once.
-# In: none.  Out: none.  Clobbers: none, apart from what interrupts change in memory.
+# In: none.  Out: none.  Clobbers: t0, t1, a0, a1, a6, a7, and what interrupts change in memory.
 io_wait:
     wfi
-    csrsi sstatus, MSTATUS_SIE
-    csrci sstatus, MSTATUS_SIE
-    ret
+    tail pv_window

@@ -30,6 +30,7 @@ _start:
     la   a0, text_hello
     call print_str
 
+    call pv_init
     call pages_init
     call vm_init
     la   a0, text_paging

@@ -77,6 +77,8 @@ space_free:
     call page_free
 3:  mv   a0, s0
     call page_free
+    li   t0, 1
+    store_word t0, vm_stale, t1
     epilogue 3
 
 # space_physical: where a readable byte of a program really is.

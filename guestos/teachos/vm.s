@@ -1,12 +1,13 @@
 # vm.s: Sv32 page tables.
 # Purpose: map addresses; the kernel's own map.
 # Mode: S.
-# Entry points: vm_init, vm_map, vm_entry, vm_use; kernel_root.
+# Entry points: vm_init, vm_map, vm_entry, vm_use; kernel_root, vm_stale.
 
     .include "platform.inc"
     .include "csr.inc"
     .include "abi.inc"
     .include "frame.inc"
+    .include "pv.inc"
     .include "teachos/teachos.inc"
 
 .equ INDEX_MASK, (PAGE_SIZE / WORD) - 1  # 1024 entries in a table
@@ -25,6 +26,7 @@
     .globl vm_entry
     .globl vm_use
     .globl kernel_root
+    .globl vm_stale
 
 # map_section FROM, TO, FLAGS: map kernel memory at its own addresses.
 .macro map_section from, to, flags
@@ -70,14 +72,21 @@ vm_init:
     epilogue 0
 
 # vm_use: translate by another root from now on.
+# A hypervisor that keeps roots apart needs no fence, unless a table's page has been freed.
 # In: a0 root table.  Out: none.  Clobbers: t0, t1.
 vm_use:
     srli t0, a0, PAGE_SHIFT
     li   t1, SATP_MODE
     or   t0, t0, t1
     csrw satp, t0
-    sfence.vma
-    ret
+    load_word t0, pv_features
+    andi t0, t0, PV_CAN_ROOTS
+    beqz t0, 1f
+    load_word t0, vm_stale
+    beqz t0, 2f
+1:  sfence.vma
+    store_word zero, vm_stale, t0
+2:  ret
 
 # vm_map: map whole pages.
 # In: a0 root, a1 virtual, a2 physical address (page-aligned), a3 bytes (rounded up), a4 flags.
@@ -98,13 +107,14 @@ vm_map:
     li   a2, 1
     call vm_entry
     beqz a0, 4f
-    srli t0, s2, PPN_TO_PTE
-    or   t0, t0, s4
-    sw   t0, 0(a0)
+    srli a1, s2, PPN_TO_PTE
+    or   a1, a1, s4
+    call pv_store
     li   t0, PAGE_SIZE
     add  s1, s1, t0
     add  s2, s2, t0
 2:  bltu s1, s3, 1b
+    call pv_flush
     epilogue 5
 3:  la   a0, text_writable_code
     tail panic
@@ -147,4 +157,6 @@ text_no_page:
     .section .bss
     .align 2
 kernel_root:
+    .space WORD
+vm_stale:                        # not 0: tables have been freed since the last fence
     .space WORD

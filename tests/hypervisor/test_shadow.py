@@ -56,7 +56,7 @@ def tables_of(vm: Vm) -> Iterator[tuple[int, int, int]]:
 
 def check_shadow(vm: Vm) -> int:
     """Every invariant of the shadow tables; returns the number of leaves."""
-    mine = vm.host.frames_of(vm.name)
+    mine = vm.host.frames_of(vm.name) - ({0} if 0 not in vm.memory.fmap else set())
     ram = [frame for frame in vm.memory.fmap.tolist() if frame >= 0]
     c = vm.control
     used = []

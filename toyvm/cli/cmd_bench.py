@@ -50,6 +50,8 @@ def bench(
         return bench_overhead(rounds, json_)
     if what == "scale":
         return bench_scale(rounds, json_)
+    if what == "exits":
+        return bench_exits(rounds, json_)
     facts = getattr(importlib.import_module("toyvm.proofs.bench"), what)(rounds)
     if json_:
         print_json(facts)
@@ -135,6 +137,49 @@ def bench_overhead(rounds: int, json_: bool) -> int:
             f"Virtualised / bare, technique {rung}",
             [(load.name, load.ratio(rung)["median"]) for load in loads],
         )
+    return 0
+
+
+def bench_exits(rounds: int, json_: bool) -> int:
+    """What an exit costs, and how many each rung of the ladder needs for the same guest."""
+    from toyvm.proofs import bench as micro
+    from toyvm.proofs import ladder
+    from toyvm.ui.chart import print_bars
+    from toyvm.ui.progress import work_progress
+    from toyvm.ui.tables import Table, print_table
+
+    from .output import print_json
+
+    with work_progress("measuring", ladder.runs(rounds), show=not json_) as report:
+        bare, rungs = ladder.measure(rounds, report)
+    facts = ladder.facts(bare, rungs)
+    single = micro.exits(rounds)
+    if json_:
+        print_json(single | {"ladder": facts})
+        return 0
+    columns = ("exits", "emulated", "filled", "reflected", "steps per exit", "ms", "/ bare")
+    table = Table(("rung", "how", *columns), right=columns, title=f"{ladder.IMAGE} on each rung")
+    for rung in rungs:
+        row = facts["rungs"][rung.name]
+        table.add(
+            rung.name,
+            rung.what,
+            f"{rung.total:,}",
+            *(f"{rung.outcomes[outcome]:,}" for outcome in ("emulate", "fill", "reflect")),
+            f"{rung.per_exit:,}",
+            f"{row['seconds'] * 1000:.1f}",
+            f"{row['ratio']:.2f}",
+        )
+    print_table(table)
+    print_bars(f"Exits of {ladder.IMAGE}", [(rung.name, float(rung.total)) for rung in rungs])
+    print_bars(
+        "Virtualised / bare, processor time",
+        [(rung.name, facts["rungs"][rung.name]["ratio"]) for rung in rungs],
+    )
+    costs = Table(("one exit", "ns"), right=("ns",), title="One exit")
+    for name, value in single.items():
+        costs.add(name.removesuffix(", ns"), f"{value:,.0f}")
+    print_table(costs)
     return 0
 
 

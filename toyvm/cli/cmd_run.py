@@ -28,7 +28,7 @@ def run(
         str,
         typer.Option(
             help="With --vm: u runs the guest's kernel in user mode, s in supervisor mode with "
-            "TVM, TW and TSR set."
+            "TVM, TW and TSR set; pv and upv are s and u with hypercalls for guests that know them."
         ),
     ] = "u",
     shadow: Annotated[

@@ -16,6 +16,8 @@ from .images import LoadedImage, open_guest, open_image, shipped_guests
 TECHNIQUES = {
     "u": "the guest's kernel runs in user mode and its privileged instructions trap",
     "s": "the guest's kernel runs in supervisor mode with TVM, TW and TSR set",
+    "pv": "as s, and the guest may call the hypervisor instead of trapping",
+    "upv": "as u, with the calls of pv",
 }
 SHADOWS = ("lazy", "protect")
 

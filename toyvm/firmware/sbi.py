@@ -144,6 +144,10 @@ class Sbi:
             EXT_DBCN: self._dbcn,
         }
 
+    def extend(self, extension: int, handler: Callable[[Sequence[int]], Result]) -> None:
+        """Answer one more extension; `handler` gets a0 to a7 and returns as `call` does."""
+        self._extensions[extension] = handler
+
     def call(self, args: Sequence[int]) -> Result:
         """Do the call in ``args``, the registers a0 to a7 as unsigned 32-bit numbers.
 

@@ -16,9 +16,10 @@ from toyvm.hypervisor import ledger, shadow, vcpu
 from toyvm.hypervisor.frames import HostMemory
 from toyvm.hypervisor.ledger import Ledger
 from toyvm.hypervisor.narrate import narrate
+from toyvm.hypervisor.paravirtual import EXT_PV, Paravirtual
 from toyvm.machine.board import Console
 from toyvm.machine.boot import Boot
-from toyvm.machine.computer import ERROR, EXIT, Computer, Stop
+from toyvm.machine.computer import BUDGET, ERROR, EXIT, Computer, Stop
 from toyvm.machine.harts import TURN, check_harts
 from toyvm.machine.machine import check_pmp
 from toyvm.machine.memory import PAGE, check_ram_size
@@ -28,8 +29,15 @@ MEGAPAGE: Final = 1024
 """Frames of a megapage, and what the first one's number must be a multiple of."""
 FIRST_PAGE: Final = RAM_BASE // PAGE
 
-TECHNIQUES: Final = {"u": shadow.TECHNIQUE_U, "s": shadow.TECHNIQUE_S}
-"""Names of the ladder's rungs: where the guest's kernel runs."""
+TECHNIQUES: Final = {
+    "u": shadow.TECHNIQUE_U,
+    "upv": shadow.TECHNIQUE_U,
+    "s": shadow.TECHNIQUE_S,
+    "pv": shadow.TECHNIQUE_S,
+}
+"""The ladder's rungs: where the guest's kernel runs.  upv and pv: u and s with hypercalls."""
+EXIT_YIELD: Final = 18
+"""The guest has given up the rest of its slice."""
 SHADOWS: Final = ("lazy", "protect")
 """How the shadow follows the guest's page tables."""
 REFILL: Final = 64
@@ -79,7 +87,8 @@ class Vm(Computer):
     `host` is the memory it takes frames from; without one it gets a host of its own.  Pages of RAM
     get a frame when they are first touched; with `reserved` all do at once, in one run, so that
     the guest's megapages can be real ones.  `weight` scales its slices against those of other VMs
-    (100 is normal).  `technique` "u" runs all of the guest in real U-mode, "s" virtual S in real S;
+    (100 is normal).  `technique` "u" runs all of the guest in real U-mode, "s" virtual S in real S,
+    "upv" and "pv" are these two with the calls of `paravirtual`;
     `shadow_mode` "lazy" or "protect" says how the shadow follows the guest's page tables.  `vcpus`,
     `turn`, `sstc` and `ad_fault` are as `harts` and its companions of a Machine; so is `tier`.
     """
@@ -159,6 +168,15 @@ class Vm(Computer):
             turn,
         )
 
+        self.paravirtual: Paravirtual | None = None
+        """The hypervisor's own calls, where the guest is offered any."""
+        self._may_yield = self._yielded = False
+        self._exactly = False
+        """True while one entry of a guest's table is written, which `sync` answers exactly."""
+        if technique in ("upv", "pv"):
+            self.paravirtual = Paravirtual(self, flag=technique == "upv" and vcpus == 1)
+            self.sbi.extend(EXT_PV, self.paravirtual.call)
+
     @property
     def control(self) -> np.ndarray:
         """The control array (see `shadow`) of the vCPU that runs or is looked at."""
@@ -171,6 +189,7 @@ class Vm(Computer):
             hart.control[shadow.COUNTERS : shadow.COUNTERS + ledger.COUNT] = 0
             hart.control[shadow.SAMPLES : shadow.SAMPLES + 2 * ledger.COUNT] = 0
             hart.control[shadow.SERIAL] = 0
+            hart.control[shadow.FLAG] = 0
             hart.told = 0
             self._forget_translations(hart)
 
@@ -196,6 +215,9 @@ class Vm(Computer):
 
     def _execute(self, end: int) -> int:
         self._tell()
+        if self._yielded:
+            self._yielded = False
+            return EXIT_YIELD
         hart = self.hart
         if self.control[shadow.FREE] < LOW:
             self._refill()
@@ -221,6 +243,8 @@ class Vm(Computer):
         except MemoryError as error:
             return str(error)
         free = int(c[shadow.FREE])
+        # Frame 0 is left alone: its first word would look like no flag (see paravirtual).
+        frames = [frame for frame in frames if frame]
         # The lowest first: what is touched in a row then lies in a row.
         c[shadow.STACK + free : shadow.STACK + free + len(frames)] = sorted(frames, reverse=True)
         c[shadow.FREE] = free + len(frames)
@@ -256,7 +280,7 @@ class Vm(Computer):
 
     def _ram_written(self, offset: int, length: int) -> None:
         super()._ram_written(offset, length)
-        if self.shadow_mode != "protect":
+        if self.shadow_mode != "protect" or self._exactly:
             return
         for hart in self.harts:
             c = hart.control
@@ -289,6 +313,8 @@ class Vm(Computer):
     def _other_exit(self, code: int) -> Stop | None:
         if code == vcpu.EXIT_TRACE:
             return None
+        if code == EXIT_YIELD:
+            return Stop(BUDGET)
         if code == vcpu.EXIT_FRAMES:
             return None if self._no_frame() else self._stop
         return super()._other_exit(code)
@@ -360,7 +386,26 @@ class Vm(Computer):
 
     def run_slice(self, steps: int) -> Stop:
         """Move the clock by at most `steps`, running or asleep."""
-        return self.run(steps, idle=steps)
+        self._may_yield = True
+        try:
+            return self.run(steps, idle=steps)
+        finally:
+            self._may_yield = self._yielded = False
+
+    # ---- what hypercalls ask of us (paravirtual.Guest) ------------------------------------------
+
+    def store_entry(self, pa: int, value: int) -> bool:
+        """Write a word of the guest's page tables and forget what was made from it."""
+        self._exactly = True
+        done = self.memory.write(pa, value.to_bytes(4, "little"))
+        self._exactly = False
+        for hart in self.harts:
+            shadow.sync(hart.core, hart.control, np.int64(pa))
+        return done
+
+    def yield_turn(self) -> None:
+        """End the slice, if there are slices."""
+        self._yielded = self._may_yield
 
     def sleep(self, steps: int) -> None:
         """Let an idle guest's clock jump; it must not pass the guest's next timer."""
