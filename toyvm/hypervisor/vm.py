@@ -250,6 +250,11 @@ class Vm(Computer):
         c[shadow.FREE] = free + len(frames)
         return ""
 
+    def stock(self, frames: int) -> None:
+        """Fill the reserve up to `frames` at least, for who runs compiled code without us."""
+        while self.control[shadow.FREE] < frames and not self._refill():
+            pass
+
     def _no_frame(self) -> bool:
         """The reserve is empty: fill it, at worst with our own tables; False ends the VM."""
         why = self._refill()

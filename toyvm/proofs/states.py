@@ -14,7 +14,7 @@ import numpy as np
 from toyvm import platform
 from toyvm.hart import state as s
 from toyvm.hart.core import Hart
-from toyvm.hypervisor import Vm
+from toyvm.hypervisor import Vm, shadow
 from toyvm.isa import csr, sv32
 from toyvm.isa.table import INSNS
 from toyvm.machine.memory import PAGE, allocate_ram
@@ -222,11 +222,11 @@ class GuestPair:
 
     def __init__(self) -> None:
         self.bare = Hart(allocate_ram(RAM), np.arange(RAM // PAGE, dtype=np.int32))
-        self.vm = Vm("prove", RAM, bios="none")
+        self.vm = Vm("prove", RAM, bios="none", reserved=True)
+        # Compiled code runs it word after word: nobody refills its reserve.
+        self.vm.stock(shadow.RESERVE)
         page = (CODE_VA - platform.RAM_BASE) // PAGE
         at = ENTRY % PAGE
-        # The page has a frame of the host from now on.
-        self.vm.write_phys(ENTRY, bytes(4))
         frame = int(self.vm.memory.fmap[page])
         self.bare_at = np.array([page * PAGE + at], dtype=np.int64)
         self.guest_at = np.array([frame * PAGE + at], dtype=np.int64)
