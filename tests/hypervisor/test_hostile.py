@@ -82,6 +82,11 @@ def test_an_expectation_can_fail() -> None:
     assert not is_as_expected(Stop("budget"), "idle")
 
 
+#: Guests that meet a choice of the architecture: a fence of one address space may keep global
+#: entries (Privileged 20211203 §4.2.1). The bare TLB drops them, the shadow keeps them.
+OPEN = {"hostile-global-abuse"}
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_alone_it_does_what_its_header_says_bare_and_virtualised(name: str) -> None:
     bare, vm = Machine(**parts(name)), Vm(name, **parts(name))
@@ -92,7 +97,11 @@ def test_alone_it_does_what_its_header_says_bare_and_virtualised(name: str) -> N
         assert is_as_expected(stop, expectation(name)), (stop, hex(computer.pc))
         assert len(computer.console_output) <= 4 << 20
     assert vm.host.intruders() == []
-    assert state_hash(bare) == state_hash(vm)
+    if name in OPEN:
+        # The guest has checked that it saw one of the two; how it went on from there differs.
+        assert state_hash(bare) != state_hash(vm)
+    else:
+        assert state_hash(bare) == state_hash(vm)
 
 
 # ---- beside seven that work ----------------------------------------------------------------------
