@@ -13,6 +13,7 @@ from toyvm.hart.translate.pool import Pool
 from toyvm.hart.translate.translator import Translator
 from toyvm.hypervisor import Vm
 from toyvm.machine import Computer, Machine, Stop
+from toyvm.storage import MemoryDisk
 
 
 def translate_eagerly(computer: Computer, pool: Pool | None = None) -> Translator:
@@ -36,14 +37,20 @@ def sizes(seed: int, total: int) -> list[int]:
     return out
 
 
+def empty_disks(count: int) -> list[MemoryDisk]:
+    """So many disks of 64 KiB."""
+    return [MemoryDisk(64 << 10) for _ in range(count)]
+
+
 class Tiers:
     """One guest in tier 1 and eagerly in tier 2, bare or in a VM; TLBs are compared as well."""
 
     def __init__(
         self, image: Any, kind: type = Machine, pool: Pool | None = None, **options: Any
     ) -> None:
-        self.one: Any = kind(tier=1, **options)
-        self.two: Any = kind(tier=1, **options)
+        disks = options.pop("disks", 0)
+        self.one: Any = kind(tier=1, drives=empty_disks(disks), **options)
+        self.two: Any = kind(tier=1, drives=empty_disks(disks), **options)
         self.translator = translate_eagerly(self.two, pool)
         for computer in (self.one, self.two):
             computer.load(image)
