@@ -519,7 +519,7 @@ def test_regions_that_do_not_pay_are_taken_out() -> None:
 def test_the_background_thread_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As users have it: hot code only, translated while tier 1 goes on."""
     monkeypatch.setattr(tier2, "INTERVAL", 20_000)
-    monkeypatch.setattr(tier2, "THRESHOLD", 2)
+    monkeypatch.setattr(tier2, "HOT", 40_000)
     program = guest(COUNT.format(count=400_000))
     one = Machine(ram=RAM, bios="none", tier=1)
     one.load(program)

@@ -11,7 +11,7 @@ from toyvm.hart import access, decode, execute, mmu, ops, tlb
 from toyvm.hart import state as s
 from toyvm.isa import csr, sv32
 
-DEFAULT_TIER: Final = 1
+DEFAULT_TIER: Final = 2
 """1: the loop interprets everything.  2: hot code is translated to machine code as well."""
 DECODE_SLOTS: Final = 192
 """Pages of decoded words a hart keeps (8,200 bytes each, touched when used)."""

@@ -7,7 +7,6 @@ llvmlite serialises its calls, and they release the GIL.
 from __future__ import annotations
 
 import sys
-import threading
 from typing import Any, Final
 
 from toyvm import jit
@@ -15,39 +14,18 @@ from toyvm import jit
 OPT_LEVEL: Final = 2
 """Of the code generator.  The passes over the IR are chosen below."""
 
-_lock = threading.Lock()
 _target: Any = None
-_reason: str | None = None
-_checked = False
-
-_PROBE: Final = """
-define i64 @probe(ptr noalias %p, i64 %a) nounwind {
-entry:
-  %x = alloca i64
-  store i64 %a, ptr %x
-  %b = load i64, ptr %x
-  ret i64 %b
-}
-"""
 
 
 def unavailable() -> str:
     """Why tier 2 cannot be used here, in a few words; "" if it can."""
-    global _checked, _reason
     if not jit.COMPILED:
         return "the compiler is off (NUMBA_DISABLE_JIT)"
     if jit.BOUNDSCHECK:
         return "array accesses are checked (NUMBA_BOUNDSCHECK)"
     if sys.byteorder != "little":
         return "the host is big-endian"
-    with _lock:
-        if not _checked:
-            _checked = True
-            try:
-                Code(_PROBE, "probe").close()
-            except Exception as error:
-                _reason = f"llvmlite cannot translate here ({type(error).__name__}: {error})"
-    return _reason or ""
+    return ""
 
 
 def _machine() -> Any:

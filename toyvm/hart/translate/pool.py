@@ -21,6 +21,8 @@ from toyvm.hart.translate.region import Region, Snapshot, form
 
 LIMIT: Final = 64 << 20
 """Bytes of machine code (with what LLVM keeps beside it) in a process."""
+_PATIENCE: Final = 3
+"""Failures of the compiler after which it is not asked any more."""
 _OVERHEAD: Final = 24 << 10
 """Bytes that an engine of LLVM takes besides its code, roughly."""
 
@@ -108,8 +110,10 @@ class Pool:
     def fulfil(self, job: Job) -> None:
         """Find or make the region that a job wants.  Its result is in use until it is released."""
         try:
-            self._fulfil(job)
+            if len(self.failures) < _PATIENCE:
+                self._fulfil(job)
         except Exception as error:
+            # Nothing is lost: tier 1 goes on with this code.
             self.failures.append(f"{type(error).__name__}: {error}")
         job.done = True
 
@@ -148,7 +152,11 @@ class Pool:
             self._jobs.put(None)
             worker.join(timeout=10)
 
-    # ---- sharing and forgetting -------------------------------------------------------------
+    # ---- sharing and forgetting ------------------------------------------------------------
+
+    def knows(self, index: int, word: int) -> bool:
+        """Is there any region with this instruction at this index of a page?"""
+        return (4 * index, word) in self._by_word
 
     def find(self, snapshot: Snapshot, start: int) -> tuple[Translated, int] | None:
         """A region that covers `start` and has the same words as the snapshot, then in use."""

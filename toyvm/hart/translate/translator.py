@@ -20,8 +20,10 @@ from toyvm.hart.translate.region import REACH, Region, Snapshot, translatable
 
 INTERVAL: Final = 500_000
 """Steps between two samples."""
-THRESHOLD: Final = 8
-"""Samples in a stretch of code that make it hot: as many steps as a translation takes time for."""
+FIRST: Final = 20_000
+"""Steps to the first sample; intervals then grow with the age of the machine."""
+HOT: Final = 4_000_000
+"""Steps in a stretch of code that make it hot (docs/translation.md, "When it pays")."""
 _STRETCH: Final = 64
 """Instructions that are counted together."""
 _TRIAL: Final = 4096
@@ -82,6 +84,7 @@ class Translator:
         self._strikes: dict[tuple[int, int], int] = {}
         self._jobs: list[tuple[Job, dict[int, tuple[int, int]]]] = []
         self._next = 0
+        self._since = 0
         self._seen: dict[int, int] = {}
         self._done = 0
         self._samples = 0
@@ -96,7 +99,9 @@ class Translator:
         if not self._next > steps:
             # Not in step with the guest's loops: intervals differ a little.
             self._jitter = self._jitter * 69069 + 1 & 0xFFFF_FFFF
-            self._next = steps + INTERVAL + (self._jitter >> 16)
+            interval = min(INTERVAL, max(FIRST, steps // 8))
+            self._since = steps
+            self._next = steps + interval + (self._jitter >> 16) * interval // 0x4_0000
         return min(end, self._next)
 
     def sample(self, hart: Any) -> None:
@@ -108,6 +113,8 @@ class Translator:
             self._last = steps
         elif steps < self._next <= steps + 4 * INTERVAL:
             return
+        passed = max(0, steps - self._since)
+        self._since = steps
         self._next = 0
         if int(hart.p[s.BREAKPOINTS]):
             # A region would run past them.
@@ -126,10 +133,13 @@ class Translator:
         base, index = place
         page = int(self.dec[base + 1024]) >> 32
         key = page, index // _STRETCH
-        heat = self._heat.get(key, 0) + 1
+        heat = self._heat.get(key, 0) + passed
+        if heat >= 0 and self.pool.knows(index, int(self._page(page)[index])):
+            # It costs nothing: somebody has had it translated.
+            heat = max(heat, HOT)
         self._heat[key] = heat
         waiting = any(base == place[0] for _, places in self._jobs for place in places.values())
-        if heat >= THRESHOLD and not waiting and not self._covered(base, index):
+        if heat >= HOT and not waiting and not self._covered(base, index):
             self._heat[key] = 0
             self._review()
             self._wish(hart, index)
