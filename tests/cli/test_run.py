@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import time
 
@@ -129,10 +130,13 @@ def test_closed_stdin_is_no_trouble(compiled, hello):
         (["nosuch.elf"], 'no such file or guest: "nosuch.elf"'),
         (["helo"], 'did you mean "hello"?'),
         (["."], "is a directory"),
+        ([""], "an empty image name"),
         (["hello", "--ram", "10"], "did you mean 10M?"),
+        (["hello", "--ram", "0"], 'RAM size "0" does not fit: expected 64K to 2G\n'),
         (["hello", "--ram", "3G"], "expected 64K to 2G"),
         (["hello", "--ram", "64K"], "does not fit"),
-        (["hello", "--bios", "nosuch"], "no such file; expected sbi, none or an ELF file"),
+        (["hello", "--bios", "nosuch"], "no such file; expected sbi, none, an ELF file"),
+        (["hello", "--bios", "."], "--bios .: a directory"),
         (["hello", "--bios", "sbbi"], 'did you mean "sbi"?'),
         (["hello", "--drive", "nosuch.img"], "no such file: nosuch.img"),
         (["hello", "--net", "wan"], "expected none, socket:HOST:PORT or listen:HOST:PORT"),
@@ -140,6 +144,7 @@ def test_closed_stdin_is_no_trouble(compiled, hello):
         (["hello", "--technique", "x"], "--technique"),
         (["hello", "--pmp", "17"], "expected 0 to 16"),
         (["hello", "--harts", "9"], "--harts 9: expected 1 to 8"),
+        (["hello", "--harts", "0"], "--harts 0: expected 1 to 8"),
         (["hello", "--ad", "soft"], "expected hardware or fault"),
         (["hello", "--trace", "everything"], "expected exits or traps"),
         (["hello", "--trace", "exits"], "needs --vm"),
@@ -153,6 +158,54 @@ def test_bad_input_is_one_line_and_code_2(cli, arguments, message):
     assert message in result.err
     assert result.err.count("\n") == 1
     assert result.out == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closing file descriptors")
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_closed_standard_streams_are_no_trouble(compiled, closed, hello, tmp_path):
+    """And no file that is opened later takes their place: the disk keeps its bytes."""
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(1024))
+    redirections = " ".join(f"{number}>&-" for number in closed)
+    line = shlex.join(program("run", hello, *BARE, "--drive", disk))
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{line} {redirections}"],
+        capture_output=True,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout == (b"" if 1 in closed else b"hello\n")
+    assert done.stderr == b""
+    assert disk.read_bytes() == bytes(1024)
+
+
+def test_a_kernel_for_m_mode_gets_a_hint(cli, tmp_path, source):
+    """What starts with `csrr mhartid` at the start of RAM was made to run without firmware."""
+    text = ".globl _start\n_start: csrr t0, mhartid\n li t1, 0x5555\n li t0, 0x100000\n"
+    elf = tmp_path / "parks.elf"
+    cli("asm", source(text + " sw t1, 0(t0)\n"), "-o", elf)
+    result = cli("run", elf)
+    assert result.code == 1
+    assert "give --bios none" in result.err
+    assert cli("run", elf, *BARE).code == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs /dev/zero")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("/dev/zero",),
+        ("hello", "--initrd", "/dev/zero"),
+        ("hello", "--dtb", "/dev/zero"),
+        ("hello", "--bios", "/dev/zero"),
+    ],
+)
+def test_files_without_end_are_refused(cli, monkeypatch, arguments):
+    monkeypatch.setattr("toyvm.machine.loader._MAX_IMAGE", 1 << 20)
+    result = cli("run", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "/dev/zero: larger than 1 MiB" in result.err
 
 
 def elf_header(machine: int = 243, bits: int = 1, kind: int = 2) -> bytes:

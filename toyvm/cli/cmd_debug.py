@@ -44,11 +44,11 @@ def debug(
     initrd: Annotated[str, typer.Option(help="An initial RAM disk for the kernel.")] = "",
     dtb: Annotated[str, typer.Option(help="A device tree to use instead of our own.")] = "",
     harts: Annotated[
-        int,
+        int | None,
         typer.Option(
             help="Harts (vCPUs with --vm), 1 to 8; default: what a shipped guest needs, else 1."
         ),
-    ] = 0,
+    ] = None,
     pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,
     sstc: Annotated[bool, typer.Option("--sstc", help="Harts have stimecmp (Sstc).")] = False,
     ad: Annotated[str, typer.Option(help="A and D bits: hardware or fault.")] = "",

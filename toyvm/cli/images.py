@@ -61,6 +61,8 @@ class LoadedImage:
 
 def open_image(text: str) -> LoadedImage:
     """The image that `text` names; a file wins over a guest of the same name."""
+    if not text:
+        fail("an empty image name; expected an ELF file, a flat binary, a .s source or a guest")
     path = Path(text).expanduser()
     if path.is_dir():
         if _is_guest(text):
@@ -80,11 +82,9 @@ def open_image(text: str) -> LoadedImage:
 def open_file(path: Path) -> LoadedImage:
     """An ELF file or a flat binary."""
     from toyvm.machine.loader import from_elf as check_elf
+    from toyvm.machine.loader import read_image
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        fail(f"cannot read {path}: {error.strerror}")
+    _, data = read_image(path)
     if not data:
         fail(f"{path} is empty; expected an ELF file or a flat binary")
     if data[:4] == ELF_MAGIC:

@@ -36,7 +36,8 @@ class MachineOptions:
     drives: tuple[str, ...] = ()
     nets: tuple[str, ...] = ()
     virtio: str = "legacy"
-    harts: int = 0
+    harts: int | None = None
+    """None: what the image asks for."""
     pmp: int = 16
     tier: int = 0
     serial: str = "stdio"
@@ -118,7 +119,7 @@ def check(options: MachineOptions) -> None:
     choice(options.technique, tuple(TECHNIQUES), "--technique")
     if options.ad:
         choice(options.ad, ("hardware", "fault"), "--ad")
-    if not 0 <= options.harts <= MAX_HARTS:
+    if options.harts is not None and not 1 <= options.harts <= MAX_HARTS:
         fail(f"--harts {options.harts}: expected 1 to {MAX_HARTS}")
     if not 0 <= options.pmp <= 16:
         fail(f"--pmp {options.pmp}: expected 0 to 16, 0 for kernels that never open PMP")
@@ -192,7 +193,7 @@ def build(
         computer = _computer(
             options,
             name=image.name,
-            harts=options.harts or image.harts,
+            harts=image.harts if options.harts is None else options.harts,
             ram=ram,
             bios=bios,
             drives=drives,
@@ -245,7 +246,9 @@ def firmware(text: str) -> Any:
     if text in ("sbi", "none"):
         return text
     path = Path(text).expanduser()
-    if not path.is_file():
+    if path.is_dir():
+        fail(f"--bios {text}: a directory; expected sbi, none, an ELF file or a flat binary")
+    if not path.exists():
         shipped = [guest.name for guest in shipped_guests() if guest.kind == "firmware"]
         if text in shipped:
             return open_guest(text).data

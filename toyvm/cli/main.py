@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -160,8 +161,24 @@ def _usage(error: Exception) -> int:
     return USAGE
 
 
+def open_closed_streams() -> None:
+    """Lead standard streams that the caller closed (`>&-`) to nowhere.
+
+    Else the next file that is opened, such as a disk, would get their number and their bytes.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
 def main() -> None:
     """The `toyvm` console script."""
+    open_closed_streams()
     code = call()
     try:
         sys.stdout.flush()

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from toyvm.platform import STEPS_PER_TICK, TIMEBASE_HZ
+from toyvm.platform import RAM_BASE, STEPS_PER_TICK, TIMEBASE_HZ
 from toyvm.ui.console import GuestKeys
 from toyvm.ui.pace import Interrupt, Pacer
 from toyvm.ui.stdin import InputSource
@@ -231,6 +231,24 @@ def tell(built: Built, outcome: Outcome, log: str) -> None:
         kind = "internal error" if log else "stopped"
         kept = f"; please report it, the traceback is in {log}" if log else ""
         say(f"{kind}: {name}: {outcome.detail}{kept}")
+        if not log and lacks_mode_m(built):
+            say(
+                f"{name} is linked at {RAM_BASE:#x} and was entered in S-mode, by the built-in "
+                "firmware; if it starts in M-mode, give --bios none"
+            )
+
+
+def lacks_mode_m(built: Built) -> bool:
+    """True for a kernel that is placed like one without firmware, and was started with it.
+
+    Sources are always placed there, so they say nothing.
+    """
+    program = built.image.data
+    return (
+        built.bios == "sbi"
+        and built.image.kind == "elf"
+        and getattr(program, "lowest", 0) == RAM_BASE
+    )
 
 
 def facts(built: Built, outcome: Outcome, output: Output) -> dict[str, Any]:

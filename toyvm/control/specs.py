@@ -75,7 +75,7 @@ def parse_ram(text: str | int) -> int:
     size = parse_size(text, "RAM size")
     if not MIN_RAM <= size <= MAX_RAM:
         hint = ""
-        if size < MIN_RAM and re.fullmatch(r"\s*[0-9]+\s*", str(text)):
+        if 0 < size < MIN_RAM and re.fullmatch(r"\s*[0-9]+\s*", str(text)):
             hint = f"; did you mean {str(text).strip()}M?"
         raise SpecError(f'RAM size "{text}" does not fit: expected 64K to 2G{hint}')
     if size % 4096:

@@ -147,14 +147,20 @@ def read_image(image: Any) -> tuple[str, bytes]:
         return "image", bytes(image)
     path = Path(image)
     name = str(path)
+    too_large = f"{name}: larger than {_MAX_IMAGE >> 20} MiB; is it an image?"
     try:
         if path.stat().st_size > _MAX_IMAGE:
-            raise LoadError(f"{name}: larger than {_MAX_IMAGE >> 20} MiB; is it an image?")
-        return name, path.read_bytes()
+            raise LoadError(too_large)
+        with path.open("rb") as stream:
+            # A device such as /dev/zero has no size, and no end.
+            data = stream.read(_MAX_IMAGE + 1)
     except FileNotFoundError:
         raise LoadError(f"{name}: no such file") from None
     except OSError as error:
         raise LoadError(f"{name}: cannot be read: {error.strerror}") from None
+    if len(data) > _MAX_IMAGE:
+        raise LoadError(too_large)
+    return name, data
 
 
 def check_fits(program: Program, ram_size: int) -> None:
