@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -65,14 +66,15 @@ def assemble(
     reporter = Reporter(settings(warnings), limits.errors, limits.warnings)
     files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
     try:
-        inputs = read_inputs(sources, files, reporter, limits, defines or {}, debug)
-        options = Options(
-            text_base, entry, section_addresses or {}, _script(script, files, reporter),
-            [(name, str(value)) for name, value in (defsyms or {}).items()],
-        )  # fmt: skip
-        if reporter.errors:
-            raise reporter.failure()
-        image = make_image(inputs, reporter, options)
+        with _kept():
+            inputs = read_inputs(sources, files, reporter, limits, defines or {}, debug, True)
+            options = Options(
+                text_base, entry, section_addresses or {}, _script(script, files, reporter),
+                [(name, str(value)) for name, value in (defsyms or {}).items()],
+            )  # fmt: skip
+            if reporter.errors:
+                raise reporter.failure()
+            image = make_image(inputs, reporter, options)
     except Stop:
         raise reporter.failure() from None
     if reporter.errors:
@@ -101,21 +103,34 @@ def assemble_object(
     reporter = Reporter(settings(warnings), limits.errors, limits.warnings)
     files = Files([Path(d) for d in include_dirs], None if jail is None else Path(jail), limits)
     try:
-        inputs = read_inputs(source, files, reporter, limits, defines or {}, debug)
-        if reporter.errors:
-            raise reporter.failure()
-        (unit,) = inputs
-        if not isinstance(unit, Unit):
-            name = str(source)
-            reporter.add(Diagnostic("error", "this is no source but an object already", name, 0))
-            raise reporter.failure()
-        made = lower(unit)
+        with _kept():
+            inputs = read_inputs(source, files, reporter, limits, defines or {}, debug, False)
+            if reporter.errors:
+                raise reporter.failure()
+            (unit,) = inputs
+            if not isinstance(unit, Unit):
+                message = "this is no source but an object already"
+                reporter.add(Diagnostic("error", message, str(source), 0))
+                raise reporter.failure()
+            made = lower(unit)
     except Stop:
         raise reporter.failure() from None
     if reporter.errors:
         raise reporter.failure()
     made.warnings = [d for d in reporter.diagnostics if d.severity != "error"]
     return made
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """What is made inside is kept: the collector would look at it again and again in vain."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def read_inputs(
@@ -125,6 +140,7 @@ def read_inputs(
     limits: Limits,
     defines: Mapping[str, int],
     debug: bool,
+    linked: bool,
 ) -> list[Input]:
     """Everything that is to be linked; mistakes go to the reporter."""
     if isinstance(given, Path | str | Source | ObjectFile | Archive):
@@ -152,7 +168,7 @@ def read_inputs(
             except Problem as problem:
                 reporter.add(Diagnostic("error", problem.message, name, 0, hint=problem.hint))
                 continue
-        inputs.append(_assemble_unit(name, text, files, reporter, limits, defines, debug))
+        inputs.append(_assemble_unit(name, text, files, reporter, limits, defines, debug, linked))
     return inputs
 
 
@@ -217,27 +233,9 @@ def _assemble_unit(
     limits: Limits,
     defines: Mapping[str, int],
     debug: bool,
+    linked: bool,
 ) -> Unit:
     """Assemble one source as often as its far branches need."""
-    # Everything made here is kept: the collector would look at it again and again in vain.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _assemble_rounds(name, text, files, reporter, limits, defines, debug)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _assemble_rounds(
-    name: str,
-    text: str,
-    files: Files,
-    reporter: Reporter,
-    limits: Limits,
-    defines: Mapping[str, int],
-    debug: bool,
-) -> Unit:
     far: set[int] = set()
     rounds = work = 0
     while True:
@@ -260,5 +258,5 @@ def _assemble_rounds(
     unit.reporter = reporter
     if not own.errors:
         add_unwind_sections(unit)
-        add_debug_sections(unit, _here(), debug)
+        add_debug_sections(unit, _here(), debug, linked)
     return unit

@@ -58,9 +58,13 @@ class Builder:
 
     def address(self, value: Bound, size: int = 4) -> None:
         """A value that is patched when addresses are known."""
-        kind = sections.DATA_KINDS[size]
-        self.section.fixups.append(Fixup(len(self), kind, value, self.place))
+        self.address_at(len(self), value, size)
         self.add(bytes(size))
+
+    def address_at(self, offset: int, value: Bound, size: int = 4) -> None:
+        """The same for bytes at an offset, which are added later."""
+        kind = sections.DATA_KINDS[size]
+        self.section.fixups.append(Fixup(offset, kind, value, self.place))
 
     def relative(self, value: Bound) -> None:
         """The distance from here to an address, four bytes (R_RISCV_32_PCREL)."""

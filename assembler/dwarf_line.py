@@ -9,8 +9,7 @@ Source: DWARF 2, 3 and 5, chapter "Line Number Information".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .debugdata import Builder, new_section, sleb, uleb
 from .sections import SHF_MERGE, SHF_STRINGS, Section
@@ -31,8 +30,7 @@ _LANGUAGE_ASSEMBLER = 0x8001
 _FORM_STRING, _FORM_UDATA, _FORM_DATA16 = 0x08, 0x0F, 0x1E
 
 
-@dataclass(frozen=True, slots=True)
-class LineRow:
+class LineRow(NamedTuple):
     """A row of the table."""
 
     offset: int
@@ -73,11 +71,14 @@ class _Files:
         return self.directories.index(text) + 1
 
 
-def add_debug_sections(unit: Unit, directory: str, lines: bool = True) -> None:
+def add_debug_sections(
+    unit: Unit, directory: str, lines: bool = True, linked: bool = False
+) -> None:
     """Write the line table of a unit into its sections.
 
     ``directory`` is where relative file names begin.  Without ``lines`` only the rows that
-    ``.loc`` asked for are written.
+    ``.loc`` asked for are written.  A unit that is ``linked`` at once has its distances as
+    numbers; an object leaves them to a linker, because linkers may shorten code.
     """
     own = bool(unit.debug.locations)
     files = _Files()
@@ -113,7 +114,10 @@ def add_debug_sections(unit: Unit, directory: str, lines: bool = True) -> None:
         table.add(0)
     table.close_length(header)
     for section, rows in tables:
-        _program(table, section, rows)
+        if own or not linked or section.flags & SHF_MERGE:
+            _program(table, section, rows)
+        else:
+            _plain_program(table, section, rows)
     table.close_length(start)
     if not own:
         _unit_sections(unit, [s for s, _ in tables], unit_name(files), directory)
@@ -132,14 +136,11 @@ def _lines(unit: Unit, files: _Files) -> list[tuple[Section, list[LineRow]]]:
             continue
         data = frozenset(section.data_rows)
         rows: list[LineRow] = []
-        last = (0, 0)
-        for index, offset in enumerate(section.row_offsets):
-            if index in data:
-                continue
-            path, line = unit.positions.outermost(section.row_places[index])
-            here = files.number(path), line
-            if here != last:
-                rows.append(LineRow(offset, *here))
+        last: tuple[str, int] | None = None
+        places = unit.positions.outermosts(section.row_places)
+        for index, (offset, here) in enumerate(zip(section.row_offsets, places, strict=True)):
+            if here != last and index not in data:
+                rows.append(LineRow(offset, files.number(here[0]), here[1]))
                 last = here
         if rows:
             tables.append((section, rows))
@@ -200,7 +201,7 @@ def _tables_v5(table: Builder, unit: Unit, directory: str) -> None:
             table.add(md5.to_bytes(16, "big"))
 
 
-def _program(table: Builder, section: Section, rows: list[LineRow]) -> None:
+def _program(table: Builder, section: Section, rows: list[LineRow], end: bool = True) -> None:
     """The line number program of one section."""
     file, line, column, isa, is_stmt = 1, 1, 0, 0, True
     last: Rel | None = None
@@ -242,9 +243,44 @@ def _program(table: Builder, section: Section, rows: list[LineRow]) -> None:
             _advance(table, here, last)
             table.add(_COPY)
         last = here
-    assert last is not None
-    _advance(table, Rel(section, section.size), last)
-    table.add(0, 1, 1)
+    if end:
+        assert last is not None
+        _advance(table, Rel(section, section.size), last)
+        table.add(0, 1, 1)
+
+
+def _plain_program(table: Builder, section: Section, rows: list[LineRow]) -> None:
+    """The program of rows with files and lines alone, distances in bytes: what ``_program``
+    gives once its distances are patched."""
+    _program(table, section, rows[:1], end=False)
+    out = bytearray()
+    base = len(table)
+    at, file, line = rows[0].offset, rows[0].file, rows[0].line
+    ends = LineRow(section.size, 0, 0)
+    for row in [*rows[1:], ends]:
+        if row is not ends:
+            if row.file != file:
+                file = row.file
+                out.append(_SET_FILE)
+                out += uleb(file)
+            delta = row.line - line
+            line = row.line
+            out.append(_ADVANCE_LINE)
+            if -64 <= delta < 64:
+                out.append(delta & 0x7F)
+            else:
+                out += sleb(delta)
+        distance = row.offset - at
+        at = row.offset
+        if distance > _LARGEST_ADVANCE:
+            table.address_at(base + len(out) + 3, Rel(section, at))
+            out += b"\x00\x05\x02\x00\x00\x00\x00"
+        else:
+            out.append(_FIXED_ADVANCE)
+            out += distance.to_bytes(2, "little")
+        if row is not ends:
+            out.append(_COPY)
+    table.add(out, 0, 1, 1)
 
 
 def _set_address(table: Builder, to: Rel) -> None:

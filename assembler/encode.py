@@ -40,6 +40,9 @@ def inserter(insn: Insn, field: str) -> Callable[[int], int]:
     if len(parts) == 1:
         low, mask, shift = parts[0]
         return lambda value: (value >> low & mask) << shift
+    if len(parts) == 2:
+        (a, k, s), (b, m, t) = parts
+        return lambda value: (value >> a & k) << s | (value >> b & m) << t
     return lambda value: sum((value >> low & mask) << shift for low, mask, shift in parts)
 
 

@@ -6,7 +6,7 @@ for every instruction costs nothing; ``Frames`` unpacks it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .diagnostics import Place
@@ -102,6 +102,22 @@ class Frames:
                 if holder.kind in (FILE, INCLUDE):
                     return frame.file, frame.numbers[place & _INDEX_MASK]
             place = frame.parent
+
+    def outermosts(self, places: Iterable[int]) -> Iterator[tuple[str, int]]:
+        """``outermost`` of many places; each frame is looked at once."""
+        numbers: dict[int, tuple[str, Sequence[int] | int]] = {}
+        for place in places:
+            known = numbers.get(place >> _INDEX_BITS)
+            if known is None:
+                frame = self.frame(place)
+                file, line = self.outermost(place)
+                # All lines of a macro stand for the line that calls it.
+                direct = frame.kind in (FILE, INCLUDE) or frame.parent < 0
+                if not direct and frame.kind == REPEAT:
+                    direct = self.frame(frame.parent).kind in (FILE, INCLUDE)
+                known = numbers[place >> _INDEX_BITS] = file, frame.numbers if direct else line
+            file, lines = known
+            yield file, lines if isinstance(lines, int) else lines[place & _INDEX_MASK]
 
     def chain(self, place: int) -> tuple[tuple[str, Place], ...]:
         """The calls and includes that lead to a position, innermost first."""

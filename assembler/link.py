@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 
 from . import sections
@@ -177,18 +176,16 @@ class Linker:
 
     def patch(self, unit: LinkUnit) -> None:
         """Apply all fixups of a unit."""
-        highs: dict[tuple[int, int], Fixup] = {}
-        for section in unit.sections.values():
-            for fixup in section.fixups:
-                if fixup.kind in (sections.PCREL_HI20, sections.PAIR_I, sections.PAIR_S):
-                    highs[id(section), fixup.offset] = fixup
+        highs: dict[tuple[int, int], Fixup] | None = None
         for section in unit.sections.values():
             for fixup in section.fixups:
                 try:
-                    low = fixup.kind in (sections.PCREL_LO12_I, sections.PCREL_LO12_S)
-                    value = 0 if low else resolve(fixup.value)
-                    low_part = partial(self.pcrel_low, fixup.value, highs)
-                    apply(section, fixup, value, low_part)
+                    if fixup.kind in _LOW_KINDS:
+                        if highs is None:
+                            highs = _high_parts(unit)
+                        apply(section, fixup, self.pcrel_low(fixup.value, highs))
+                    else:
+                        apply(section, fixup, resolve(fixup.value))
                 except Unresolved as missing:
                     self.unresolved(unit, missing, fixup.place)
                 except Problem as problem:
@@ -284,6 +281,20 @@ _LIBGCC = frozenset(
      "__lshrdi3", "__clzsi2", "__ctzsi2", "__popcountsi2", "__bswapsi2", "__mulsi3", "__divsi3",
      "__adddf3", "__subdf3", "__muldf3", "__divdf3", "__addsf3", "__mulsf3", "__divsf3"]
 )  # fmt: skip
+
+
+_HIGH_KINDS = frozenset([sections.PCREL_HI20, sections.PAIR_I, sections.PAIR_S])
+_LOW_KINDS = frozenset([sections.PCREL_LO12_I, sections.PCREL_LO12_S])
+
+
+def _high_parts(unit: LinkUnit) -> dict[tuple[int, int], Fixup]:
+    """The fixups that a %pcrel_lo can refer to, by section and offset."""
+    return {
+        (id(section), fixup.offset): fixup
+        for section in unit.sections.values()
+        for fixup in section.fixups
+        if fixup.kind in _HIGH_KINDS
+    }
 
 
 def _name_in(value: Bound) -> str:

@@ -187,4 +187,11 @@ def _redirect(unit: LinkUnit, moved: dict[int, _Moves]) -> None:
         new_base(symbol)
     for section in unit.sections.values():
         for fixup in section.fixups:
-            fixup.value = new_value(fixup.value)
+            value = fixup.value
+            if type(value) is Rel:
+                # Most references are to sections that were not merged.
+                base = value.base
+                where = base.section if isinstance(base, Symbol) else base
+                if id(where) not in moved:
+                    continue
+            fixup.value = new_value(value)

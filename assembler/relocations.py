@@ -41,51 +41,92 @@ def _upper(value: int) -> int:
     return (value + 0x800 & _ALL) & 0xFFFF_F000
 
 
-def apply(section: Section, fixup: Fixup, value: int, pcrel_low: Callable[[], int]) -> None:
+def apply(section: Section, fixup: Fixup, value: int) -> None:
     """Patch one place; Problem if the value does not fit.
 
-    ``pcrel_low`` works out the value for a %pcrel_lo, which refers to its %pcrel_hi.
+    For a %pcrel_lo ``value`` is the distance whose low part it gives.
     """
-    data, at, kind = section.data, fixup.offset, fixup.kind
-    pc = section.address + at
-    if kind == sections.BRANCH:
-        distance = _distance(value, pc, 12, "branch")
-        _or(data, at, _B(distance))
-    elif kind == sections.JAL:
-        distance = _distance(value, pc, 20, "jump")
-        _or(data, at, _J(distance))
-    elif kind in (sections.CALL, sections.PAIR_I, sections.PAIR_S):
-        if kind == sections.CALL and is_missing_weak(fixup):
-            # A call of a weak function that nobody defines goes to address 0, as in GNU ld.
-            word = int.from_bytes(data[at + 4 : at + 8], "little") & _RS1_FIELD
-            data[at + 4 : at + 8] = word.to_bytes(4, "little")
-            return
-        distance = value - pc
-        _or(data, at, _upper_bits(distance))
-        _or(data, at + 4, (_S if kind == sections.PAIR_S else _I)(distance))
-    elif kind == sections.HI20:
-        _or(data, at, _upper_bits(value))
-    elif kind == sections.LO12_I:
-        _or(data, at, _I(value))
-    elif kind == sections.LO12_S:
-        _or(data, at, _S(value))
-    elif kind == sections.PCREL_HI20:
-        _or(data, at, _upper_bits(value - pc))
-    elif kind == sections.PCREL_LO12_I:
-        _or(data, at, _I(pcrel_low()))
-    elif kind == sections.PCREL_LO12_S:
-        _or(data, at, _S(pcrel_low()))
+    kind = fixup.kind
+    action = _ACTIONS.get(kind)
+    if action is not None:
+        action(section, fixup, value)
     elif kind > sections.RAW:
-        _apply_raw(data, at, kind - sections.RAW, value, pc)
+        pc = section.address + fixup.offset
+        _apply_raw(section.data, fixup.offset, kind - sections.RAW, value, pc)
     else:
-        size = DATA_SIZES[kind]
-        mask = (1 << 8 * size) - 1
-        if not -mask - 1 < value <= mask:
-            raise Problem(
-                f"{value:#x} does not fit in {size} byte{'s' if size > 1 else ''}",
-                expected=f"at most {mask:#x}",
-            )
-        data[at : at + size] = (value & mask).to_bytes(size, "little")
+        _apply_data(section, fixup, value)
+
+
+def _apply_branch(section: Section, fixup: Fixup, value: int) -> None:
+    at = fixup.offset
+    _or(section.data, at, _B(_distance(value, section.address + at, 12, "branch")))
+
+
+def _apply_jal(section: Section, fixup: Fixup, value: int) -> None:
+    at = fixup.offset
+    _or(section.data, at, _J(_distance(value, section.address + at, 20, "jump")))
+
+
+def _apply_call(section: Section, fixup: Fixup, value: int) -> None:
+    if value == 0 and is_missing_weak(fixup):
+        # A call of a weak function that nobody defines goes to address 0, as in GNU ld.
+        data, at = section.data, fixup.offset
+        word = int.from_bytes(data[at + 4 : at + 8], "little") & _RS1_FIELD
+        data[at + 4 : at + 8] = word.to_bytes(4, "little")
+        return
+    _apply_pair(section, fixup, value)
+
+
+def _apply_pair(section: Section, fixup: Fixup, value: int) -> None:
+    data, at = section.data, fixup.offset
+    distance = value - section.address - at
+    low = _S(distance) if fixup.kind == sections.PAIR_S else _I(distance)
+    words = int.from_bytes(data[at : at + 8], "little") | low << 32 | _upper_bits(distance)
+    data[at : at + 8] = words.to_bytes(8, "little")
+
+
+def _apply_data(section: Section, fixup: Fixup, value: int) -> None:
+    size = DATA_SIZES[fixup.kind]
+    mask = (1 << 8 * size) - 1
+    if not -mask - 1 < value <= mask:
+        raise Problem(
+            f"{value:#x} does not fit in {size} byte{'s' if size > 1 else ''}",
+            expected=f"at most {mask:#x}",
+        )
+    at = fixup.offset
+    section.data[at : at + size] = (value & mask).to_bytes(size, "little")
+
+
+def _apply_high(section: Section, fixup: Fixup, value: int) -> None:
+    _or(section.data, fixup.offset, _upper_bits(value))
+
+
+def _apply_pcrel_high(section: Section, fixup: Fixup, value: int) -> None:
+    at = fixup.offset
+    _or(section.data, at, _upper_bits(value - section.address - at))
+
+
+def _apply_low(section: Section, fixup: Fixup, value: int) -> None:
+    _or(section.data, fixup.offset, _I(value))
+
+
+def _apply_store_low(section: Section, fixup: Fixup, value: int) -> None:
+    _or(section.data, fixup.offset, _S(value))
+
+
+_ACTIONS: dict[int, Callable[[Section, Fixup, int], None]] = {
+    sections.BRANCH: _apply_branch,
+    sections.JAL: _apply_jal,
+    sections.CALL: _apply_call,
+    sections.PAIR_I: _apply_pair,
+    sections.PAIR_S: _apply_pair,
+    sections.HI20: _apply_high,
+    sections.LO12_I: _apply_low,
+    sections.LO12_S: _apply_store_low,
+    sections.PCREL_HI20: _apply_pcrel_high,
+    sections.PCREL_LO12_I: _apply_low,
+    sections.PCREL_LO12_S: _apply_store_low,
+}
 
 
 # Bytes that ADD, SUB and SET relocations change.

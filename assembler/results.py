@@ -156,10 +156,20 @@ class Results:
     def lines(self) -> list[tuple[int, str, int]]:
         """(address, file, line) where the line changes, for all loaded content."""
         out: list[tuple[int, str, int]] = []
-        for unit, section, offset, _, place_ in self.pieces():
-            if section.flags & SHF_ALLOC:
-                file, line = unit.positions.outermost(place_)
-                out.append((section.address + offset, file, line))
+        for unit in self.units:
+            if isinstance(unit, ObjectUnit):
+                continue
+            for section in unit.sections.values():
+                if not section.flags & SHF_ALLOC:
+                    continue
+                base, offsets = section.address, section.row_offsets
+                ends = [*offsets[1:], len(section.data)]
+                places = unit.positions.outermosts(section.row_places)
+                out += [
+                    (base + offset, file, line)
+                    for offset, end, (file, line) in zip(offsets, ends, places, strict=False)
+                    if end > offset
+                ]
         out.sort(key=lambda row: row[0])
         kept: list[tuple[int, str, int]] = []
         for row in out:

@@ -255,13 +255,15 @@ def resolve(value: Bound, depth: int = 0) -> int:
     Raises Unresolved for an undefined symbol (a weak one counts as 0) and Problem for
     impossible arithmetic.
     """
-    if isinstance(value, int):
-        return value
     if isinstance(value, Rel):
         base = value.base
         if isinstance(base, Section):
             return base.address + value.addend
+        if base.state == LABEL and base.target is None and base.section is not None:
+            return base.section.address + base.value + value.addend
         return symbol_address(base, depth) + value.addend
+    if isinstance(value, int):
+        return value
     if depth > _DEEPEST:
         raise Problem("this expression is nested too deeply")
     a = resolve(value.a, depth + 1)
