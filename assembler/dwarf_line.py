@@ -280,7 +280,7 @@ def _plain_program(table: Builder, section: Section, rows: list[LineRow]) -> Non
             out += distance.to_bytes(2, "little")
         if row is not ends:
             out.append(_COPY)
-    table.add(out, 0, 1, 1)
+    table.add(bytes(out), 0, 1, 1)
 
 
 def _set_address(table: Builder, to: Rel) -> None:

@@ -125,7 +125,8 @@ class Section:
     ``label_offsets`` says where labels stand in code.
     ``address`` is the final address of the first byte, set by the layout.
     ``parts`` are the subsections by number; one of them has its section as ``parent`` and
-    begins ``shift`` bytes behind its start once the source is read (-1 before).
+    begins ``shift`` bytes behind its start once the source is read (-1 before).  ``commons`` are
+    such parts for ``.lcomm``.
     """
 
     name: str
@@ -145,12 +146,13 @@ class Section:
     marks: list[tuple[int, str]] = field(default_factory=list)
     parent: Section | None = None
     parts: dict[int, Section] = field(default_factory=dict)
+    commons: list[Section] = field(default_factory=list)
     shift: int = -1
 
     def set_address(self, address: int) -> None:
         """Give the section its final address, and its subsections theirs."""
         self.address = address
-        for part in self.parts.values():
+        for part in (*self.parts.values(), *self.commons):
             part.address = address + part.shift
 
     @property

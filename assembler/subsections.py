@@ -37,12 +37,26 @@ def subsection(unit: Unit, section: Section, number: int) -> Section:
     return part
 
 
+def common_room(section: Section, align: int) -> Section:
+    """Where the next .lcomm of that alignment goes: behind the first subsection, as in GNU as.
+
+    A part whose own alignment is as large has no gaps that depend on where it comes to stand.
+    """
+    if not section.commons or section.commons[-1].align < align:
+        part = Section(section.name, section.flags, section.type, section.index, align=align)
+        part.parent = section
+        section.commons.append(part)
+    return section.commons[-1]
+
+
 def merge(unit: Unit) -> None:
     """Append all parts to their sections."""
     moved = False
     for root in unit.sections.values():
-        for number in sorted(root.parts):
-            _append(root, root.parts[number])
+        parts = [root.parts[number] for number in sorted(root.parts)]
+        behind = sum(number <= 1 for number in root.parts)
+        for part in [*parts[:behind], *root.commons, *parts[behind:]]:
+            _append(root, part)
             moved = True
     if not moved:
         return

@@ -94,7 +94,6 @@ class Unit(Reader):
         self.option_depth = 0
         self.debug = DebugInfo()
         self.attributes: dict[int, int | str] = {}
-        self.idents: list[str] = []
         self.forms = forms.FORMS
         self.memo = _MEMO
         for section in (".text", ".data", ".bss"):

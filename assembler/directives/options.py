@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..diagnostics import Problem, did_you_mean
 from ..lexer import Span, parse_string, split_operands
-from ..sections import NOP
+from ..sections import NOP, SHF_MERGE, SHF_STRINGS
 from ..source import decode, encode
 
 if TYPE_CHECKING:
@@ -142,14 +142,21 @@ def attribute(unit: Unit, args: Span) -> None:
 
 
 def ident(unit: Unit, args: Span) -> None:
-    """.ident "text": who made this; .comment keeps it."""
+    """.ident "text": who made this; .comment keeps it, behind an empty string."""
     try:
-        text = decode(parse_string(args.text, encode))
+        text = parse_string(args.text, encode) + b"\0"
     except Problem as problem:
         problem.operand, problem.span = -2, None
         raise
-    if len(unit.idents) < 1000:
-        unit.idents.append(text)
+    current, before = unit.section, unit.previous
+    comment = unit.section_named(".comment")
+    if not comment.data:
+        comment.flags, comment.entsize = SHF_MERGE | SHF_STRINGS, 1
+        text = b"\0" + text
+    unit.switch(comment)
+    unit.emit(text)
+    unit.switch(current)
+    unit.previous = before
 
 
 def version(unit: Unit, args: Span) -> None:

@@ -10,6 +10,7 @@ from ..diagnostics import Problem
 from ..lexer import Span, split_operands
 from ..reporting import WHOLE
 from ..sections import SHT_NOBITS, Section
+from ..subsections import common_room
 from ..values import (
     ABSOLUTE,
     COMMON,
@@ -169,8 +170,11 @@ def common(local: bool) -> Callable[[Unit, Span], None]:
             raise Problem("a name and a size are needed here", expected="name, size, alignment")
         name = name_of(spans[0], 0)
         size = unit.evaluate(spans[1], 1, "a size")
-        # Without an alignment GNU as takes the size, up to a power of two, at most 16.
-        align = 1 if local else min(16, 1 << (max(size, 1) - 1).bit_length())
+        # Without an alignment GNU as takes the size, up to a power of two, at most 16; for
+        # .lcomm down to one, at most 8.
+        align = min(16, 1 << (max(size, 1) - 1).bit_length())
+        if local:
+            align = min(8, 1 << max(size, 1).bit_length() - 1)
         if len(spans) > 2:
             align = unit.evaluate(spans[2], 2, "an alignment")
         if size < 0 or size > unit.limits.memory_bytes:
@@ -191,13 +195,12 @@ def common(local: bool) -> Callable[[Unit, Span], None]:
             symbol.state, symbol.value, symbol.align = COMMON, size, align
             symbol.binding = symbol.binding or GLOBAL_BINDING
             return
-        bss = unit.section_named(".bss")
+        bss = common_room(unit.section_named(".bss"), align)
         current, unit.section = unit.section, bss
         try:
             check_room(unit, size, 1)
         finally:
             unit.section = current
-        bss.align = max(bss.align, align)
         bss.pad_to(align, None)
         symbol.state, symbol.section, symbol.value = LABEL, bss, bss.size
         bss.reserved += size

@@ -377,6 +377,17 @@ CASES = {
         nop
         .comm com, 12, 8
         .lcomm lcom, 5
+        .bss
+        early: .byte 0
+        .lcomm lcom1, 1
+        .lcomm lcom12, 12
+        late: .half 0
+        .subsection 2
+        last: .space 1
+        .data
+        .lcomm lcom3, 3
+        .lcomm lcom7, 7
+        .word lcom1, lcom12, lcom3, lcom7, early, late, last
         .comm com2, 3
         .local priv
         .comm priv, 16, 16
@@ -435,6 +446,8 @@ CASES = {
         .attribute arch, "rv32ima"
         .option pop
         .file "x.c"
+        .ident "gcc"
+        .ident "as well"
         .ident "gcc"
         foo:
         nop
