@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from . import sections
+from .defsyms import Defsyms
 from .diagnostics import Diagnostic, Problem, Reporter, did_you_mean
 from .image import Image
 from .layout import Output, collect, place
@@ -17,7 +18,7 @@ from .reporting import find_word
 from .resolve import Input, LinkUnit, Resolver
 from .results import Results
 from .script_nodes import Script
-from .scripted import Defsyms, ScriptLayout, ScriptSymbol
+from .scripted import ScriptLayout, ScriptSymbol
 from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_MERGE, Fixup
 from .values import (
     ABSOLUTE,

@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 
 from .diagnostics import Reporter, did_you_mean
 from .layout import Output, output_name, up
+from .orphans import flags_of, pattern_of, type_of, with_orphans
 from .resolve import LinkUnit
-from .script import parse_expression
 from .script_nodes import (
     Assert,
     Assign,
     Data,
     Fill,
     Input,
-    Node,
     Num,
     Op,
     OutputSection,
@@ -29,7 +28,7 @@ from .script_nodes import (
 )
 from .script_patterns import take
 from .script_values import Evaluator, Lookup, Value
-from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS, Section
+from .sections import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS, Section
 
 _WALKS = 8
 _MEMORY = 1 << 32
@@ -126,40 +125,6 @@ class ScriptLayout(Evaluator):
             output.parts.append(((0, ""), section))
         self.orphans = {n: o for n, o in self.orphans.items() if any(s.size for s in o.sections)}
 
-    def order(self) -> list[OutputSection | Assign | Assert | Output]:
-        """The script's sections with the orphans behind others of their kind."""
-        items: list[OutputSection | Assign | Assert | Output] = list(self.script.sections)
-        for orphan in self.orphans.values():
-            flags = _flags(orphan.sections)
-            if not flags & SHF_ALLOC:
-                items.append(orphan)
-                continue
-            kind = _kind(flags, orphan.type)
-            best, score = len(items), -1
-            for index, item in enumerate(items):
-                if isinstance(item, OutputSection):
-                    members = [s for st in item.statements for s in self.wanted.get(id(st), ())]
-                elif isinstance(item, Output):
-                    members = item.sections
-                else:
-                    continue
-                if not members or not _flags(members) & SHF_ALLOC:
-                    continue
-                nobits = all(s.nobits for s in members)
-                rank = _likeness(kind, _kind(_flags(members), SHT_NOBITS if nobits else 1))
-                if rank >= score:
-                    best, score = index + 1, rank
-            items.insert(self._behind(items, best), orphan)
-        return items
-
-    @staticmethod
-    def _behind(items: Sequence[OutputSection | Assign | Assert | Output], at: int) -> int:
-        """Assignments at the end of the script belong to the section before them."""
-        end = at
-        while end < len(items) and isinstance(items[end], Assign | Assert):
-            end += 1
-        return end if end == len(items) else at
-
     # -- walking -----------------------------------------------------------------------------
 
     def place(self) -> list[Output]:
@@ -172,7 +137,7 @@ class ScriptLayout(Evaluator):
             if s.target is not None or s.state == 0
         }
         self.referenced = frozenset(needed)
-        items = self.order()
+        items = with_orphans(self.script.sections, self.orphans.values(), self.wanted)
         outputs: list[Output] = []
         try:
             before: object = None
@@ -300,7 +265,7 @@ class ScriptLayout(Evaluator):
         if known is not None and known.output.parts and self.strict and not members:
             placed = _Placed(output)
         self.placed[item.name] = placed
-        flags = _flags(members)
+        flags = flags_of(members)
         loaded = (
             bool(flags & SHF_ALLOC) or not members or any(isinstance(s, Data) for s in statements)
         )
@@ -336,17 +301,17 @@ class ScriptLayout(Evaluator):
         self.dot = Value(start, True)
         subalign = self.number(item.subalign) if item.subalign is not None else 0
         if item.fill is not None:
-            output.fill = _pattern(self.number(item.fill))
+            output.fill = pattern_of(self.number(item.fill))
         stored = False
         for statement in statements:
             stored |= self.inside(statement, output, placed, subalign)
         self.current = None
         output.size = self.dot.number - start
         content = [s for s in output.sections if s.size]
-        output.flags = _flags(content or members) | SHF_ALLOC
+        output.flags = flags_of(content or members) | SHF_ALLOC
         if stored and not members:
             output.flags |= SHF_WRITE
-        output.type = _type(content) if content else SHT_PROGBITS
+        output.type = type_of(content) if content else SHT_PROGBITS
         if item.kind == "NOLOAD" or (not content and placed.moved):
             # Space without content takes no bytes of the file.
             output.type = SHT_NOBITS
@@ -406,7 +371,7 @@ class ScriptLayout(Evaluator):
             at += section.size
             output.parts.append(((0, ""), section))
         output.size, output.flags = at, flags & ~SHF_ALLOC
-        output.type = _type(members) if members else SHT_PROGBITS
+        output.type = type_of(members) if members else SHT_PROGBITS
         return output
 
     def inside(
@@ -422,7 +387,7 @@ class ScriptLayout(Evaluator):
             self.simple(statement)
             return False
         if isinstance(statement, Fill):
-            output.fill = _pattern(self.number(statement.value))
+            output.fill = pattern_of(self.number(statement.value))
             return False
         if isinstance(statement, Data):
             value = self.number(statement.value) & ((1 << 8 * statement.size) - 1)
@@ -445,7 +410,7 @@ class ScriptLayout(Evaluator):
     def orphan(self, orphan: Output) -> Output:
         """A section that the script does not mention."""
         assert self.dot is not None
-        output = Output(orphan.name, _flags(orphan.sections), _type(orphan.sections))
+        output = Output(orphan.name, flags_of(orphan.sections), type_of(orphan.sections))
         self.placed[orphan.name] = _Placed(output)
         if not output.flags & SHF_ALLOC:
             return self.unloaded(output, orphan.sections, output.flags)
@@ -494,73 +459,3 @@ class ScriptLayout(Evaluator):
                         "make the region longer, or the program smaller",
                     )
                 )  # fmt: skip
-
-
-class Defsyms:
-    """The symbols of ``--defsym SYM=EXPRESSION``."""
-
-    def __init__(self, given: Sequence[tuple[str, str]], reporter: Reporter) -> None:
-        self.reporter = reporter
-        self.parsed: list[tuple[str, Script, Node]] = []
-        for name, text in given:
-            try:
-                script, node = parse_expression(text, f"--defsym {name}")
-            except ScriptError as error:
-                reporter.add(error.diagnostic)
-                continue
-            self.parsed.append((name, script, node))
-
-    @property
-    def names(self) -> list[str]:
-        """What they define."""
-        return [name for name, _, _ in self.parsed]
-
-    def evaluate(self, lookup: Lookup, publish: Callable[[str, int], None]) -> None:
-        """Work them out, once everything else has an address."""
-        values: dict[str, Value] = {}
-        for name, script, node in self.parsed:
-            evaluator = Evaluator(script, lookup)
-            evaluator.values = values
-            try:
-                values[name] = evaluator.value(node)
-            except ScriptError as error:
-                self.reporter.add(error.diagnostic)
-                continue
-            publish(name, values[name].number)
-
-
-def _flags(members: Iterable[Section]) -> int:
-    flags = 0
-    for section in members:
-        flags |= section.flags & ~0x30
-    return flags
-
-
-def _type(members: Iterable[Section]) -> int:
-    kinds = [s.type for s in members if s.size]
-    if all(kind == SHT_NOBITS for kind in kinds) and kinds:
-        return SHT_NOBITS
-    others = [kind for kind in kinds if kind != SHT_NOBITS]
-    return others[0] if others and len(set(others)) == 1 else SHT_PROGBITS
-
-
-def _kind(flags: int, type_: int) -> int:
-    """0 code, 1 read-only data, 2 data, 3 zeros."""
-    if flags & SHF_EXECINSTR:
-        return 0
-    if not flags & SHF_WRITE:
-        return 1
-    return 3 if type_ == SHT_NOBITS else 2
-
-
-def _likeness(kind: int, other: int) -> int:
-    """How well a section stands behind one of another kind."""
-    if kind == other:
-        return 10
-    return 5 - (kind - other) if other < kind else -1
-
-
-def _pattern(value: int) -> bytes:
-    """The bytes of a fill value, most significant first, as GNU ld puts them."""
-    size = 4 if abs(value) < 1 << 32 else 8
-    return (value & ((1 << 8 * size) - 1)).to_bytes(size, "big")
