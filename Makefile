@@ -20,7 +20,7 @@ help:
 	@echo "make docs                write the generated pages again"
 	@echo "make bench               measure this computer, into docs/performance.md; BENCH='--cold --long'"
 	@echo "make fuzz MINUTES=n      random programs for n minutes, bare, virtualised and on the model"
-	@echo "  PROGRAMS=1000000 KERNELS=200000 FUZZ_SEED=n short ones before that, by the number"
+	@echo "  PROGRAMS=1000000 KERNELS=200000 SPIKE=20000 FUZZ_SEED=n short ones before that, by the number"
 	@echo "make fuzz TARGET='mmio elf'  something else instead: images, devices; see fuzz/targets.py"
 	@echo "make clean               remove $(VENV) and everything built"
 	@echo "PYTHON=python3.12 chooses the interpreter; XDIST=n the number of test processes"
@@ -72,12 +72,13 @@ bench: warm $(BENCH_STAMP)
 MINUTES ?= 5
 PROGRAMS ?= 20000
 KERNELS ?= 20000
+SPIKE ?= 20000
 FUZZ_SEED ?= 100000000
 fuzz: warm
 ifdef TARGET
 	@$(BIN)/python -m fuzz --minutes $(MINUTES) $(foreach name,$(TARGET),--target $(name))
 else
-	@$(BIN)/python -m fuzz.short --programs $(PROGRAMS) --kernels $(KERNELS) --seed $(FUZZ_SEED) --jobs $(XDIST)
+	@$(BIN)/python -m fuzz.short --programs $(PROGRAMS) --kernels $(KERNELS) --spike $(SPIKE) --seed $(FUZZ_SEED) --jobs $(XDIST)
 	@$(BIN)/python -m fuzz --minutes $(MINUTES)
 endif
 

@@ -198,6 +198,8 @@ def parse(lines: Iterator[str]) -> Iterator[Event]:
         commit = parse_commit(line)
         if commit:
             yield commit
+    if trap:
+        yield trap
 
 
 def trace(image: bytes, ram_mib: int = 1, seconds: float = 30.0) -> Iterator[Event]:
