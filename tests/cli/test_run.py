@@ -239,6 +239,14 @@ def test_broken_images(cli, tmp_path, name, data, message):
     assert result.err.count("\n") == 1
 
 
+def test_a_flat_binary_that_does_not_fit_is_named(cli, tmp_path):
+    path = tmp_path / "kernel.bin"
+    path.write_bytes(bytes(128 << 10))
+    result = cli("run", path, "--bios", "none", "--ram", "64K")
+    assert result.code == 2
+    assert f"{path}: a segment of 131072 bytes" in result.err
+
+
 def test_a_truncated_elf(cli, hello, tmp_path):
     whole = tmp_path / "h.elf"
     cli("asm", hello, "-o", whole)

@@ -85,6 +85,18 @@ def test_bss_is_zero() -> None:
     assert machine.read_phys(BASE, 512) == b"\x55" * 64 + bytes(192) + b"\xff" * 256
 
 
+def test_headers_that_gnu_ld_puts_below_ram_are_left_out() -> None:
+    """`ld -Ttext 0x80000000` makes one segment of the file's first page and the code behind it."""
+    data = segment(GOOD, 1, 0)
+    (size,) = struct.unpack_from("<I", data, struct.unpack_from("<I", data, PHOFF)[0] + 16)
+    data = segment(segment(segment(data, 3, BASE - 0x1000), 4, 0x1000 + size), 5, 0x1000 + size)
+    machine = load(data)
+    assert (machine.pc, machine.warnings) == (BASE, [])
+    assert machine.read_phys(BASE, size) == CODE * 16
+    with pytest.raises(LoadError, match="does not fit in RAM"):
+        load(segment(data, 3, BASE - 0x2000))
+
+
 def test_an_entry_that_is_not_used_is_warned_about() -> None:
     machine = load(elf32(CODE * 4, entry=BASE + 8))
     assert machine.pc == BASE

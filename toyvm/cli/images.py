@@ -81,8 +81,8 @@ def open_image(text: str) -> LoadedImage:
 
 def open_file(path: Path) -> LoadedImage:
     """An ELF file or a flat binary."""
+    from toyvm.machine.loader import FlatFile, read_image
     from toyvm.machine.loader import from_elf as check_elf
-    from toyvm.machine.loader import read_image
 
     _, data = read_image(path)
     if not data:
@@ -95,7 +95,9 @@ def open_file(path: Path) -> LoadedImage:
             f"{path} is no ELF file: it starts with {data[:4].hex(' ')}, expected "
             f"{ELF_MAGIC.hex(' ')}; name it .bin to load it as a flat binary"
         )
-    return LoadedImage(path.name, "flat", data)
+    flat = FlatFile(data)
+    flat.name = str(path)
+    return LoadedImage(path.name, "flat", flat)
 
 
 def open_source(path: Path) -> LoadedImage:

@@ -18,11 +18,18 @@ SUPERVISOR_OFFSET: Final = 4 << 20
 _UIMAGE_MAGIC: Final = bytes.fromhex("27051956")
 _EF_RVC: Final = 0x1
 _EF_FLOAT: Final = 0x6
+_HEADER_PAGE: Final = 4 << 10
 _MAX_IMAGE: Final = 512 << 20
 
 
 class LoadError(ValueError):
     """An image that cannot be loaded: what it is, where, what was expected, what to do."""
+
+
+class FlatFile(bytes):
+    """The bytes of a flat binary, with the name of their file for messages."""
+
+    name = "image"
 
 
 @dataclass
@@ -86,7 +93,13 @@ def from_elf(data: bytes, name: str = "image", firmware: bool = False) -> Progra
             content = segment.data()
             if len(content) != segment["p_filesz"]:
                 raise LoadError(f"{name}: the file ends inside a segment: it is truncated")
-            segments.append((segment["p_paddr"], content, max(segment["p_memsz"], len(content))))
+            size = max(segment["p_memsz"], len(content))
+            address, below = segment["p_paddr"], RAM_BASE - segment["p_paddr"]
+            if segment["p_offset"] == 0 and 0 < below < size and below <= _HEADER_PAGE:
+                # GNU ld (-Ttext) maps the file's headers in the page before the code; on QEMU
+                # what lies below RAM goes nowhere.
+                address, content, size = RAM_BASE, content[below:], size - below
+            segments.append((address, content, size))
         symbols = {}
         for section in elf.iter_sections():
             if isinstance(section, SymbolTableSection):
@@ -144,7 +157,7 @@ def load_program(image: Any, flat_address: int, firmware: bool = False) -> Progr
 def read_image(image: Any) -> tuple[str, bytes]:
     """(name, content) of a path or of bytes; LoadError if it cannot be read."""
     if isinstance(image, bytes | bytearray):
-        return "image", bytes(image)
+        return getattr(image, "name", "image"), bytes(image)
     path = Path(image)
     name = str(path)
     too_large = f"{name}: larger than {_MAX_IMAGE >> 20} MiB; is it an image?"
