@@ -36,7 +36,7 @@ from tests.support.short import RAM_SIZE, STEPS, Short, short_program
 PROLOGUE = 0x8004_0000  # jal reaches the program's code from here
 PROLOGUE_SIZE = 0x2000
 MIE_BIT, MPIE_BIT, MPP_BITS, MPRV_BIT = 1 << 3, 1 << 7, 3 << 11, 1 << 17
-ISA = spike.ISA + "_sstc"
+ISA = spike.ISA + "_sstc_zihpm"  # hpmcounter3 to 31 are there, and zero
 MENVCFGH = NAMES["menvcfgh"]
 BOOT_ROM_STEPS = 5
 #: CSRs compared at the end, with the bits that both have; counters but mcycle as well.
@@ -45,16 +45,18 @@ AT_THE_END = {
 } | {"menvcfg": 1, "senvcfg": 1, "minstret": 0xFFFF_FFFF, "minstreth": 0xFFFF_FFFF, "mip": 0xFFF}
 
 ENDS = {
-    "clock": "wfi: 'a legal implementation is to simply implement WFI as a NOP' (3.3.3); for how "
-    "long a hart waits is not said, and the clock 'must run at constant frequency' of the "
-    "platform's choice (3.2.1).",
-    "device": "which physical addresses have a device, and with which widths it can be accessed, "
-    "is the platform's: 'PMAs ... the physical memory map' (3.6); Spike has others than the board.",
+    "clock": "for how long a wfi waits: 'a legal implementation is to simply implement WFI as a "
+    "NOP' (3.3.3); 'mtime must increment at constant frequency' (3.2.1), but at which one is the "
+    "platform's business.",
+    "device": "'The physical memory map for a complete system includes various address ranges, "
+    "some corresponding to memory regions, some to memory-mapped control registers' (3.6): Spike "
+    "has others than the board, and other widths of access to them.",
     "atomic": spike.EXCUSES["misaligned atomic"] + " Delegation takes the two causes apart.",
-    "SBI": "an ecall to the firmware: Spike has none; 'ECALL ... make a service request to the "
-    "execution environment' (unprivileged, 2.8).",
+    "SBI": "'The ECALL instruction is used to make a service request to the execution "
+    "environment' (unprivileged, 2.8), and Spike has no firmware that serves it.",
     "ADUE": "menvcfgh: Svadu, which Spike needs for A and D by hardware, came after version 1.12 "
-    "and has a bit there.",
+    "and has a bit there that 1.12 reserves: 'Software should ignore the values read from these "
+    "fields' (2.3).",
 }
 
 EXCUSES = {
@@ -63,8 +65,9 @@ EXCUSES = {
     "none.",
     "NA4": "'When G >= 1, the NA4 mode is not selectable' (3.7.1): a WARL field, ours keeps its "
     "value, Spike turns the mode into NAPOT.",
-    "W without R": "'The combination R=0 and W=1 is reserved for future use' (3.7.1): a WARL "
-    "field, ours keeps R, W and X, Spike clears W.",
+    "W without R": "'The R, W, and X fields form a collective WARL field for which the "
+    "combinations with R=0 and W=1 are reserved' (3.7.1): ours keeps all three, Spike "
+    "clears W.",
 }
 
 #: Where Spike has devices: debug module and boot ROM, CLINT, PLIC, UART.

@@ -5,8 +5,9 @@ Unicorn runs here without paging and without traps.  So a program is run on the 
 run in Unicorn as well: from the same registers, with the code and the accessed bytes at the same
 virtual addresses.  Afterwards all registers, the pc and the bytes accessed have to be equal.
 
-Not run there: SYSTEM instructions, and sc, whose result may differ: 'an SC ... may fail'
-for reasons of the implementation (unprivileged, 8.2).
+Not run there: SYSTEM instructions, and sc, because a reservation of more than the word is allowed:
+'An implementation can register an arbitrarily large reservation set on each LR' (unprivileged,
+8.2), and Unicorn keeps its own over traps.
 """
 
 from __future__ import annotations
