@@ -15,7 +15,7 @@ from .diagnostics import Diagnostic, Problem, Reporter, Stop
 from .dwarf_line import add_debug_sections
 from .image import Image
 from .limits import DEFAULT_LIMITS, Limits
-from .link import Options, make_image
+from .link import Options, make_image, report_missing
 from .lint import lint
 from .lower import lower
 from .objects import ObjectFile
@@ -73,6 +73,9 @@ def assemble(
                 [(name, str(value)) for name, value in (defsyms or {}).items()],
             )  # fmt: skip
             if reporter.errors:
+                count = 1 if isinstance(sources, _SINGLE) else len(sources)
+                if len(inputs) == count and not any(_hides(d) for d in reporter.diagnostics):
+                    report_missing(inputs, reporter, options)
                 raise reporter.failure()
             image = make_image(inputs, reporter, options)
     except Stop:
@@ -121,6 +124,21 @@ def assemble_object(
     return made
 
 
+_SINGLE = (Path, str, Source, ObjectFile, Archive)
+# Directives that may bring definitions, which are missing if there is a mistake in them.
+_BRINGING = (
+    ".include", ".macro", ".endm", ".if", ".else", ".endif", ".rept", ".irp", ".endr", ".exitm",
+    ".purgem", ".altmacro", ".noaltmacro", ".end", ".err", ".incbin", ".symver", ".weakref",
+)  # fmt: skip
+
+
+def _hides(item: Diagnostic) -> bool:
+    """Whether symbols may be undefined only because of this mistake."""
+    words = item.source.split()
+    brings = any(word.lower().startswith(_BRINGING) for word in words)
+    return item.severity == "error" and (brings or item.line == 0)
+
+
 @contextmanager
 def _kept() -> Iterator[None]:
     """What is made inside is kept: the collector would look at it again and again in vain."""
@@ -143,7 +161,7 @@ def read_inputs(
     linked: bool,
 ) -> list[Input]:
     """Everything that is to be linked; mistakes go to the reporter."""
-    if isinstance(given, Path | str | Source | ObjectFile | Archive):
+    if isinstance(given, _SINGLE):
         given = [given]
     inputs: list[Input] = []
     for item in given:

@@ -8,7 +8,7 @@ assembler turns it into a ``Diagnostic`` with the place.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -289,8 +289,8 @@ class Reporter:
         return AssemblyError(errors + others, more=max(0, self.errors - len(errors)))
 
 
-def similar(word: str, known: Iterable[str]) -> str:
-    """The nearest known word, or "" if none is near."""
+def similar(word: str, known: Iterable[str], misfit: Callable[[str], int] = lambda name: 0) -> str:
+    """The nearest known word, or "" if none is near; the least ``misfit`` decides ties."""
     if not 1 < len(word) <= 40:
         return ""
     lowered = word.lower()
@@ -302,9 +302,10 @@ def similar(word: str, known: Iterable[str]) -> str:
         found = difflib.get_close_matches(lowered, names, 6, 0.6)
     # Among the near ones: the fewest slips, letters changed in place or swapped before others.
 
-    def rank(name: str) -> tuple[int, int, int]:
+    def rank(name: str) -> tuple[int, int, int, int]:
         same = _alike(lowered, name) + _alike(lowered[::-1], name[::-1])
-        return _slips(lowered, name.lower()), abs(len(name) - len(word)), -same
+        slips = _slips(lowered, name.lower())
+        return slips, misfit(name), abs(len(name) - len(word)), -same
 
     return min(found, key=rank, default="")
 
@@ -331,7 +332,9 @@ def _slips(a: str, b: str) -> int:
     return row[-1]
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint sentence naming the nearest known word, or ""."""
-    near = similar(word, known)
+def did_you_mean(
+    word: str, known: Iterable[str], misfit: Callable[[str], int] = lambda name: 0
+) -> str:
+    """A hint sentence naming the nearest known word, or ""; see ``similar``."""
+    near = similar(word, known, misfit)
     return f"did you mean `{near}`?" if near else ""

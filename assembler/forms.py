@@ -48,6 +48,14 @@ def shapes(patterns: Sequence[str]) -> Iterator[str]:
         yield "".join(kinds)
 
 
+def misfit(mnemonic: str, shape: str) -> int:
+    """0 if the operands are what the mnemonic is made for, 1 if an alias takes them, 2 if none."""
+    insn = BY_MNEMONIC.get(mnemonic)
+    if insn is not None and shape in shapes(split_operands(insn.syntax.partition(" ")[2])):
+        return 0
+    return 2 if shape not in FORMS.get(mnemonic, ()) else int(insn is not None)
+
+
 def _getters(patterns: Sequence[str]) -> dict[str, tuple[int, _Getter]]:
     """For each operand name of a row: the index of the operand, and how to get its value."""
     out: dict[str, tuple[int, _Getter]] = {}

@@ -98,6 +98,27 @@ class Linker:
             self.patch(unit)
         return self.find_entry(entry, options.text_base)
 
+    def missing(self) -> None:
+        """Report what nobody defines, of sources that have other mistakes as well.
+
+        A name in a wrong line may be defined there, and is not reported.
+        """
+        wrong = " ".join(
+            text
+            for item in self.reporter.diagnostics
+            for text in (item.source, *(place.source for _, place in item.chain))
+        )
+        self.symbols.add_all(self.inputs, [])
+        layout = self.layout()
+        known = {*(layout.assigned if layout else ()), *(layout.provided if layout else PROVIDED)}
+        known.update(name for name, _ in self.options.defsyms)
+        for unit in self.units:
+            for name, symbol in unit.symbols.items():
+                if name not in self.symbols.missing or symbol.state != UNDEFINED or name in known:
+                    continue
+                if symbol.used_at >= 0 and not find_word(wrong, name)[1]:
+                    self.unresolved(unit, Unresolved(symbol), symbol.used_at)
+
     def layout(self) -> ScriptLayout | None:
         """The layout that a linker script asks for, None for the usual one."""
         options = self.options
@@ -305,6 +326,11 @@ def _name_in(value: Bound) -> str:
     if isinstance(value, Tree):
         return _name_in(value.a) or (_name_in(value.b) if value.b is not None else "")
     return ""
+
+
+def report_missing(inputs: Sequence[Input], reporter: Reporter, options: Options) -> None:
+    """Report undefined symbols of inputs that cannot be linked, because of other mistakes."""
+    Linker(inputs, reporter, options).missing()
 
 
 def make_image(inputs: Sequence[Input], reporter: Reporter, options: Options) -> Image:

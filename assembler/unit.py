@@ -7,7 +7,7 @@ whole source is assembled again with that branch in its long form, until all fit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from toyvm.isa.registers import NUMBERS
@@ -353,7 +353,7 @@ class Unit(Reader):
             return Problem(f"`{op}` {ELSEWHERE[op]}", operand=None)
         elif op in RV64_ONLY:
             notes = [f"`{op}` is an instruction of RV64; registers here have 32 bits"]
-        hint = FOREIGN.get(op.lower()) or did_you_mean(op, known)
+        hint = FOREIGN.get(op.lower()) or did_you_mean(op, known, self.misfit(args))
         if not args.text and not (hint and len(op) < 4):
             hint = f"a label ends with a colon: `{op[:60]}:`"
             near = similar(op, known)
@@ -365,6 +365,14 @@ class Unit(Reader):
             hint=hint,
             consequence=True,
         )
+
+    def misfit(self, args: Span) -> Callable[[str], int]:
+        """Tells how badly operands such as these fit a mnemonic; macros take any."""
+        try:
+            shape = "".join(operand(piece.text)[0] for piece in split_operands(args.text))
+        except Problem:
+            return lambda name: 0
+        return lambda name: 0 if name in self.macros else forms.misfit(name, shape)
 
     # -- branches ----------------------------------------------------------------------------
 

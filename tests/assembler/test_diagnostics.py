@@ -299,3 +299,32 @@ def test_a_source_file_that_is_not_there(tmp_path):
     assert "not a regular file" in caught.value.errors[0].message
     with pytest.raises(AssemblyError):
         assemble(tmp_path)
+
+
+def test_undefined_symbols_are_reported_beside_other_mistakes():
+    text = """
+        nowhere: adi a0, a0, 1
+        adi a0, a0, a1
+        j nowher
+        here j nowhere
+        j here
+        .set late, 1 +
+        li a0, late
+    """
+    items = [(d.line, d.hint) for d in errors(text)]
+    assert items == [
+        (2, "did you mean `addi`?"),
+        (3, "did you mean `add`?"),
+        (5, items[2][1]),
+        (7, ""),
+        (4, "did you mean `nowhere`?"),
+    ]
+
+
+def test_undefined_symbols_stay_silent_if_a_definition_may_be_missing(tmp_path):
+    (item,) = errors('.include "not_there.inc"\nj somewhere\n')
+    assert "not_there.inc" in item.message
+    with pytest.raises(AssemblyError) as error:
+        assemble([Source("a.s", "_start: j somewhere\n"), tmp_path / "b.s"])
+    (item,) = error.value.diagnostics
+    assert item.file.endswith("b.s")
