@@ -97,6 +97,15 @@ def test_headers_that_gnu_ld_puts_below_ram_are_left_out() -> None:
         load(segment(data, 3, BASE - 0x2000))
 
 
+def test_headers_where_the_firmware_enters_are_told() -> None:
+    base = BASE + (4 << 20)
+    data = elf32(b"\x7fELF" + CODE * 15, base=base, entry=base + 4)
+    machine = Machine(ram=8 << 20, bios="sbi")
+    machine.load(data)
+    assert machine.pc == base
+    assert "the ELF headers are there: link with ld's -N" in machine.warnings[0]
+
+
 def test_an_entry_that_is_not_used_is_warned_about() -> None:
     machine = load(elf32(CODE * 4, entry=BASE + 8))
     assert machine.pc == BASE

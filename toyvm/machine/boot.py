@@ -174,18 +174,27 @@ def _ignored_entries(
             ]
         return [
             f"{name}: its entry {entry:#x} is ignored: the firmware enters a kernel at its lowest "
-            f"address, {start:#x}, as on QEMU"
+            f"address, {start:#x}, as on QEMU{_headers(program)}"
         ]
     if program.lowest != kernel_at:
         return [
             f"{name}: its lowest address {program.lowest:#x} is only found through a2 "
             f"(fw_dynamic): if it knows a fixed place, the firmware jumps to {kernel_at:#x}"
+            f"{_headers(program)}"
         ]
     if entry != program.lowest:
         return [
             f"{name}: its entry {entry:#x} is ignored: the firmware jumps to {program.lowest:#x}"
         ]
     return []
+
+
+def _headers(program: Program) -> str:
+    """What to do if the lowest bytes are the file's own headers, as with `ld -Ttext`."""
+    lowest = min(program.segments, key=lambda segment: segment[0], default=(0, b"", 0))
+    if lowest[1][:4] != b"\x7fELF":
+        return ""
+    return "; the ELF headers are there: link with ld's -N, or with a linker script"
 
 
 def _initrd(
