@@ -211,3 +211,32 @@ def test_undefined_symbols_are_errors(cli, source, tmp_path):
     result = cli("asm", source(HELLO.format(finish="NOWHERE")), "-o", tmp_path / "o.elf")
     assert result.code == 2
     assert "NOWHERE" in result.err
+
+
+def test_inputs_are_never_written_over(cli, source, tmp_path):
+    path = source(HELLO.format(finish="FINISHER"))
+    before = path.read_bytes()
+    out = tmp_path / "o.elf"
+    for options in (["-o", path], ["-o", out, "--listing-file", path], ["-o", path, "-T", path]):
+        result = cli("asm", path, *options)
+        assert result.code == 2
+        assert "is one of the sources" in result.err
+    result = cli("asm", path, "-o", out, "--listing-file", out)
+    assert (result.code, "is the file of -o" in result.err) == (2, True)
+    assert path.read_bytes() == before
+    assert not out.exists()
+
+
+def test_inputs_that_are_no_files_are_named_so(cli, source, tmp_path):
+    result = cli("asm", tmp_path, "-o", tmp_path / "o.elf")
+    assert (result.code, "is a directory; expected" in result.err) == (2, True)
+    bad = source("\0")
+    result = cli("objdump", bad)
+    assert result.code == 2
+    assert "toyvm: error: error:" not in result.err
+    assert "it is not text" in result.err
+
+
+def test_a_broken_entry_address_is_wrong_usage(cli, hello, tmp_path):
+    result = cli("asm", hello, "-o", tmp_path / "o.elf", "-e", "0xzz")
+    assert (result.code, "-e 0xzz: expected an address" in result.err) == (2, True)

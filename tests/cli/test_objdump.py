@@ -93,3 +93,10 @@ def test_what_it_cannot_show(cli, folder):
         assert result.code == 2
         assert message in result.err
         assert result.err.count("\n") == 1
+
+
+def test_a_broken_file_is_named(cli, tmp_path):
+    path = tmp_path / "short.o"
+    path.write_bytes(b"\x7fELF\x01\x01\x01" + bytes(9) + bytes([1, 0, 0xF3, 0]) + b"\xff" * 60)
+    result = cli("objdump", path)
+    assert (result.code, result.err.startswith(f"toyvm: error: {path}: ")) == (2, True)

@@ -55,7 +55,12 @@ def asm(
     ] = None,
     debug: Annotated[
         bool,
-        typer.Option("-g/ ", "--debug/--no-debug", help="Line information (DWARF) for debuggers."),
+        typer.Option(
+            "-g/ ",
+            "--debug/--no-debug",
+            help="Line information (DWARF) for debuggers.",
+            show_default="debug",
+        ),
     ] = True,
     listing: Annotated[
         bool, typer.Option("--listing", help="Print addresses, words and source on stdout.")
@@ -84,10 +89,13 @@ def asm(
     choice(format_, ("elf", "obj", "bin"), "--format")
     choice(error_format, ("text", "json"), "--error-format")
     for path in files:
-        if not path.is_file():
+        if path.is_dir():
+            fail(f"{path} is a directory; expected a source, an object or an archive")
+        if not path.exists():
             fail(f"no such file: {path}")
-        if output.exists() and path.samefile(output):
-            fail(f"-o {output} is one of the sources; choose another file")
+        if not path.is_file():
+            fail(f"{path} is not a regular file; expected a source, an object or an archive")
+    _keep_inputs(output, listing_file, [*files, *([script] if script else [])])
     common: dict[str, Any] = {
         "include_dirs": list(include or ()),
         "defines": defines(define or ()),
@@ -115,8 +123,8 @@ def asm(
         if script is not None:
             places[".text"] = common["text_base"]
     if entry is not None:
-        common["entry"] = int(entry, 0) if entry[:1].isdigit() else entry
-    image, problems = _attempt("assemble", list(files), common)
+        common["entry"] = number(entry, "-e") if entry[:1].isdigit() else entry
+    image, problems = attempt("assemble", list(files), common)
     show(problems, error_format)
     if image is None:
         return USAGE
@@ -132,13 +140,23 @@ def asm(
     return OK
 
 
+def _keep_inputs(output: Path, listing: Path | None, inputs: list[Path]) -> None:
+    """What is read must not be written over."""
+    for option, path in (("-o", output), ("--listing-file", listing)):
+        for source in inputs:
+            if path is not None and path.exists() and source.exists() and source.samefile(path):
+                fail(f"{option} {path} is one of the sources; choose another file")
+    if listing is not None and listing.absolute() == output.absolute():
+        fail(f"--listing-file {listing} is the file of -o; choose another one")
+
+
 def _object(files: list[Path], output: Path, common: dict[str, Any], error_format: str) -> int:
     """Assemble one source into an object."""
     from .output import write_file
 
     if len(files) != 1:
         fail(f"--format obj takes one source, not {len(files)}; call it once for each")
-    made, problems = _attempt("assemble_object", files[0], common)
+    made, problems = attempt("assemble_object", files[0], common)
     show(problems, error_format)
     if made is None:
         return USAGE
@@ -146,7 +164,7 @@ def _object(files: list[Path], output: Path, common: dict[str, Any], error_forma
     return OK
 
 
-def _attempt(name: str, what: Any, options: dict[str, Any]) -> tuple[Any, list[Any]]:
+def attempt(name: str, what: Any, options: dict[str, Any]) -> tuple[Any, list[Any]]:
     """(result, diagnostics) of a function of the assembler; None for the result if it failed."""
     import assembler
 

@@ -63,6 +63,7 @@ def objdump(
     """Print the parts that were asked for, of every file in an archive."""
     from assembler.dump import code, tables
     from assembler.dump.view import views
+    from assembler.objread import ObjectError
 
     for word in machine or ():
         if word != "no-aliases":
@@ -72,7 +73,10 @@ def objdump(
     if not (disassemble or headers or symbols or relocations or contents):
         disassemble = True
     name, data = _read(file)
-    found = list(views(data, name))
+    try:
+        found = list(views(data, name))
+    except ObjectError as error:
+        fail(f"{name}: {error}")
     for view in found:
         names = {s.name for s in view.sections}
         for one in wanted:
@@ -119,9 +123,13 @@ def _read(file: str) -> tuple[str, bytes]:
             fail(f"{path} is neither an ELF file nor an archive; toyvm disasm shows flat binaries")
         return str(path), data
     if path.is_file():
-        from assembler import assemble
+        from .cmd_asm import attempt, show
 
-        return str(path), assemble(path, debug=True).to_elf()
+        image, problems = attempt("assemble", path, {"debug": True})
+        if image is None:
+            show(problems, "text")
+            fail(f"{path} does not assemble")
+        return str(path), image.to_elf()
     from .images import open_image
 
     image = open_image(file)
