@@ -72,9 +72,15 @@ def measure(
     rungs = [Rung(name, what) for name, _, _, what in RUNGS]
     done = 0
     for _ in range(rounds):
-        bare.append(_run(Machine(ram=ram, drives=[MemoryDisk(_DISK)]), image))
+        bare.append(_run(Machine(ram=ram, tier=1, drives=[MemoryDisk(_DISK)]), image))
         for rung, (_, technique, shadow, _) in zip(rungs, RUNGS, strict=True):
-            vm = Vm(ram=ram, drives=[MemoryDisk(_DISK)], technique=technique, shadow_mode=shadow)
+            vm = Vm(
+                ram=ram,
+                tier=1,
+                drives=[MemoryDisk(_DISK)],
+                technique=technique,
+                shadow_mode=shadow,
+            )
             rung.seconds.append(_run(vm, image))
             rung.exits = vm.ledger.nonzero()
             rung.outcomes = vm.ledger.by_outcome()

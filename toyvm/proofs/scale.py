@@ -56,7 +56,7 @@ def threads(rounds: int = 3) -> dict[str, Any]:
         for parallel in (False, True):
             host = Hypervisor([16 * _MIB] * 2, slice_steps=5_000_000, parallel=parallel)
             for i in range(2):
-                host.create(f"vm{i}", 16 * _MIB).load(image)
+                host.create(f"vm{i}", 16 * _MIB, tier=1).load(image)
             began = time.perf_counter()
             while host.advance(40):
                 pass
