@@ -39,15 +39,16 @@ MIE_BIT, MPIE_BIT, MPP_BITS, MPRV_BIT = 1 << 3, 1 << 7, 3 << 11, 1 << 17
 ISA = spike.ISA + "_sstc_zihpm"  # hpmcounter3 to 31 are there, and zero
 MENVCFGH = NAMES["menvcfgh"]
 BOOT_ROM_STEPS = 5
+SOON = 1_000  # ticks: no program runs as long, on either clock
 #: CSRs compared at the end, with the bits that both have; counters but mcycle as well.
 AT_THE_END = {
     name: mask for name, mask in spike.COMPARED.items() if name not in ("mip", "pmpcfg")
 } | {"menvcfg": 1, "senvcfg": 1, "minstret": 0xFFFF_FFFF, "minstreth": 0xFFFF_FFFF, "mip": 0xFFF}
 
 ENDS = {
-    "clock": "for how long a wfi waits: 'a legal implementation is to simply implement WFI as a "
-    "NOP' (3.3.3); 'mtime must increment at constant frequency' (3.2.1), but at which one is the "
-    "platform's business.",
+    "clock": "for how long a wfi waits, and when a deadline just set has passed: 'a legal "
+    "implementation is to simply implement WFI as a NOP' (3.3.3); 'mtime must increment at "
+    "constant frequency' (3.2.1), but at which one is the platform's business.",
     "device": "'The physical memory map for a complete system includes various address ranges, "
     "some corresponding to memory regions, some to memory-mapped control registers' (3.6): Spike "
     "has others than the board, and other widths of access to them.",
@@ -290,6 +291,8 @@ class ShortComparison(spike.Comparison):
         if model.touched:
             return "device"
         if model.waits and (model.idle_steps or model.stuck):
+            return "clock"
+        if model.sstc and 0 < model.stimecmp < SOON:
             return "clock"
         word = model.last_word or 0
         if word & 0x7F == 0x73 and word >> 12 & 3 and word >> 20 == MENVCFGH:
