@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.naive import NaiveHart
+from tests.support.naive_csrs import SSI
 from toyvm.firmware.sbi import Sbi
 from toyvm.hart import state as s
 from toyvm.machine import Board, Computer, Console
@@ -115,3 +116,26 @@ class NaiveComputer:
 
     def write_memory(self, pa: int, data: bytes) -> bool:
         return self.memory.write(pa, data)
+
+    # One hart, which runs while it calls (SBI 1.0, chapters 7 to 9).
+
+    def hart_count(self) -> int:
+        return 1
+
+    def hart_state(self, hart: int) -> int:
+        return 0  # STARTED
+
+    def send_ipi(self, hart: int) -> None:
+        self.hart.mip_software |= SSI
+
+    def clear_ipi(self) -> bool:
+        pending = bool(self.hart.mip() & SSI)
+        self.hart.mip_software &= ~SSI
+        return pending
+
+    def remote_fence(self, hart: int, start: int, size: int) -> None:
+        """Nothing to forget: the model walks the page tables at every access."""
+
+    def read_virtual(self, va: int, n: int) -> bytes | None:
+        """The probes' masks lie where virtual and physical addresses are equal."""
+        return self.memory.read(va, n)

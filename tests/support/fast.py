@@ -108,7 +108,7 @@ class Runner:
         self.bare = Machine(RAM_SIZE, bios=bios, **self.options)
         self.computers: list[Computer] = [self.bare]
         if with_vm:
-            self.computers.append(Vm("short", RAM_SIZE, bios=bios, **self.options))
+            self.computers.append(Vm("short", RAM_SIZE, bios=bios, reserved=True, **self.options))
         for computer in self.computers:
             # The programs replace all of RAM.
             computer.load(Program("short", [(RAM_BASE, bytes(4), 4)], RAM_BASE))
