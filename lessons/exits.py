@@ -31,8 +31,9 @@ COUNTED: tuple[Cause, ...] = (
 )  # fmt: skip
 """Exits that an instruction of the guest causes each time; they make up the lesson's total."""
 
-NOT_COUNTED = ("fill", "interrupt")
-"""Page fills happen once a page and interrupts come from outside: no instruction's own doing."""
+NOT_COUNTED = ("fill", "interrupt", "table")
+"""Page fills happen once a page and interrupts come from outside: no instruction's own doing.
+Stores to page tables exit only if they are write-protected, which lessons do not ask for."""
 
 
 def counted(ledger: Mapping[str, int]) -> dict[str, int]:

@@ -41,7 +41,7 @@ def test_a_source_with_errors_gets_the_assembler_s_message(tmp_path):
     assert "addd" in result.problem
     assert "next      toyvm check 01_first_instruction" in report.text(result)
     (row,) = report.data(result)["diagnostics"]
-    assert (row["severity"], row["line"], row["hint"]) == ("error", 2, "did you mean `addi`?")
+    assert (row["severity"], row["line"], row["hint"]) == ("error", 2, "did you mean `add`?")
 
 
 def test_warnings_stand_beside_what_failed(tmp_path):
