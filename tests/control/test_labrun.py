@@ -29,7 +29,9 @@ FAIL = PASS.replace("0x5555", "0x73333").replace("'A'", "'B'").replace("200000",
 SLEEP = ".globl _start\n_start: wfi\n j _start\n"
 WILD = ".globl _start\n_start: jr zero\n"
 
-TEXTS = {"pass": PASS, "fail": FAIL, "sleep": SLEEP, "wild": WILD}
+LOOP = ".globl _start\n_start: addi s0, s0, 1\n j _start\n"
+
+TEXTS = {"pass": PASS, "fail": FAIL, "sleep": SLEEP, "wild": WILD, "loop": LOOP}
 
 
 @dataclass
@@ -121,3 +123,23 @@ def test_disk_hashes_are_taken_before_the_start():
     running = start_lab(lab("pass", extra='drive=["temp:1K"]\n'), open_image)
     assert running.guests[0].disks_before == [hashlib.sha256(bytes(1024)).hexdigest()]
     running.close()
+
+
+def test_a_budget_ends_in_the_same_state_however_fast_the_host_is():
+    """The host's speed decides how long turns are; it must not decide where guests stop."""
+    text = (
+        '[vm.a]\nimage="loop"\nram="1M"\nweight=300\n'
+        '[vm.b]\nimage="loop"\nram="1M"\n[vm.c]\nimage="loop"\nram="1M"\ncap=10\n'
+    )
+    limit = 3_000_000
+    ends = set()
+    for turn in (50_000, 500_000, 1 << 40):
+        running = start_lab(parse_lab(text.encode(), Path("lab.toml")), open_image)
+        while (left := limit - running.guests[0].vm.steps) > 0:
+            running.turn(min(turn, left))
+        ends.add(tuple(guest.vm.steps for guest in running.guests))
+        running.close()
+    assert len(ends) == 1
+    # No further than one round past the budget.
+    ((first, *_),) = ends
+    assert limit <= first < limit + 250_000

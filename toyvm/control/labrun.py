@@ -124,13 +124,14 @@ class RunningLab:
         return ran / (ran + stolen) if ran else 0.0
 
     def turn(self, steps: int) -> bool:
-        """Rounds of slices for about `steps` steps of each guest.
+        """Rounds of slices for at most `steps` steps of each guest, or one round.
 
         True when nothing can happen any more although guests are left: all of them sleep, and
         neither a timer nor a frame will wake one.
         """
-        heaviest = max((guest.spec.weight for guest in self.running), default=100)
-        longest = max(1, self.hypervisor.slice_steps * heaviest // 100)
+        # A guest may get all that the others leave, so no round is longer than this for anybody.
+        weights = sum(guest.spec.weight for guest in self.running)
+        longest = max(1, self.hypervisor.slice_steps * weights // 100)
         alive = self.hypervisor.advance(max(1, steps // longest))
         self._note_ends()
         return not alive and bool(self.running) and not self.remote
