@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
 from toyvm.platform import RAM_BASE
-from toyvm.proofs.peers import BARE, PAGED, RAM, elf, repetitions, tier_options
+from toyvm.proofs.peers import BARE, PAGED, RAM, elf, repetitions
+from toyvm.proofs.timing import timed
 
 PROGRAM: Final = "core"
-_FOREVER: Final = 1 << 40
 _FAR: Final = RAM_BASE + RAM - 0x8000
 """An address that the program never comes to."""
 
@@ -54,15 +53,9 @@ def measure(rounds: int, steps: int = 60_000_000) -> list[tuple[str, float, floa
     count = 0
     for _ in range(rounds):
         for name, (kind, mode, configuration, prepare) in FEATURES.items():
-            computer = kind(ram=RAM, bios="none", **configuration, **tier_options(1))
-            computer.load(elf(PROGRAM, times, mode))
-            prepare(computer)
-            began = time.process_time()
-            stop = computer.run(_FOREVER)
-            seconds[name].append(time.process_time() - began)
-            if stop.reason != "exit" or stop.code:
-                raise RuntimeError(f"{name}: ended with {stop}")
-            count = computer.steps
+            computer = kind(ram=RAM, bios="none", tier=1, **configuration)
+            took, count = timed(computer, elf(PROGRAM, times, mode), prepare)
+            seconds[name].append(took)
     first = next(iter(seconds.values()))
     return [
         (

@@ -194,7 +194,7 @@ def test_loads_virtualised_against_bare(monkeypatch: pytest.MonkeyPatch) -> None
     loads = {load.name: load for load in overhead.measure(rounds=1)}
     assert set(loads) == set(small)
     for load in loads.values():
-        assert set(load.facts()["rungs"]) == set(overhead.techniques())
+        assert set(load.facts()["rungs"]) == set(overhead.TECHNIQUES)
         assert load.ratio("u")["median"] > 0
     # Calls go in and out, the last one only in, the start only out; a page fault is reflected.
     assert loads["syscalls"].exits["u"]["ecall"] == 501

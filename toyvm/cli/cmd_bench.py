@@ -103,8 +103,8 @@ def bench_cpu(rounds: int, steps: int, names: list[str], json_: bool) -> int:
 
 def bench_overhead(rounds: int, json_: bool) -> int:
     """Virtualised / bare of four loads on each rung."""
+    from toyvm.proofs.overhead import TECHNIQUES, measure, runs
     from toyvm.proofs.overhead import WHAT as OPERATION
-    from toyvm.proofs.overhead import measure, runs, techniques
     from toyvm.ui.chart import print_bars
     from toyvm.ui.progress import work_progress
     from toyvm.ui.tables import Table, print_table
@@ -132,7 +132,7 @@ def bench_overhead(rounds: int, json_: bool) -> int:
                 f"{facts['instructions_per_exit']:,.0f}",
             )
     print_table(table)
-    for rung in techniques():
+    for rung in TECHNIQUES:
         print_bars(
             f"Virtualised / bare, technique {rung}",
             [(load.name, load.ratio(rung)["median"]) for load in loads],

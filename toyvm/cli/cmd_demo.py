@@ -87,10 +87,19 @@ def demo_lab() -> Path:
 
 def measure_overhead() -> dict[str, Any]:
     """Virtualised against bare on a CPU-bound image, measured now."""
-    import importlib
+    from toyvm.proofs.overhead import measure
 
-    measure = getattr(importlib.import_module("toyvm.proofs.bench"), "overhead", None)
-    return dict(measure()) if measure is not None else {}
+    (load,) = measure(("cpu",), ("u",), rounds=3)
+    ratio = load.ratio("u")
+    return {
+        "image": load.name,
+        "instructions": load.steps,
+        "ratio": ratio["median"],
+        "ratio_min": ratio["min"],
+        "ratio_max": ratio["max"],
+        "exits": sum(load.exits["u"].values()),
+        "instructions_per_exit": load.per_exit("u"),
+    }
 
 
 def tell(result: LabResult, overhead: dict[str, Any], started: float) -> int:

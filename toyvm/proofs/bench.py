@@ -1,8 +1,4 @@
-"""Measurements, always as ratios of runs that take turns in one session.
-
-Times are processor times of this process (or of the finished child), so a busy computer disturbs
-them less; medians are quoted with the range.  Each function returns plain facts for a table.
-"""
+"""What one exit costs, and how long a start takes; medians, as plain facts for a table."""
 
 from __future__ import annotations
 
@@ -14,53 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from toyvm.hypervisor import Vm
-from toyvm.machine import Machine
-from toyvm.machine.computer import Computer
-
-_FOREVER: Final = 1 << 40
-
-
-def timed(computer: Computer, image: Any) -> tuple[float, int]:
-    """Run an image to its end; (processor seconds, steps).  RuntimeError if it fails itself."""
-    computer.load(image)
-    began = time.process_time()
-    stop = computer.run(_FOREVER)
-    seconds = time.process_time() - began
-    if stop.reason != "exit" or stop.code != 0:
-        raise RuntimeError(f"the benchmark ended with {stop.reason}, code {stop.code}: {stop}")
-    return seconds, computer.steps
-
-
-def overhead(rounds: int = 3) -> dict[str, Any]:
-    """Virtualised / bare time of the CPU-bound guest `cpu`, in turns; medians."""
-    import guestos
-
-    image = guestos.build("cpu")
-    bare: list[float] = []
-    virtual: list[float] = []
-    exits = 0
-    for _ in range(rounds):
-        seconds, steps = timed(Machine(ram=32 << 20, tier=1), image)
-        bare.append(seconds)
-        vm = Vm(ram=32 << 20, tier=1)
-        seconds, virtual_steps = timed(vm, image)
-        virtual.append(seconds)
-        exits = vm.ledger.total
-        if virtual_steps != steps:
-            raise RuntimeError(f"{steps} steps bare, {virtual_steps} virtualised")
-    ratios = [v / b for v, b in zip(virtual, bare, strict=True)]
-    return {
-        "image": "cpu",
-        "instructions": steps,
-        "bare_seconds": statistics.median(bare),
-        "virtualised_seconds": statistics.median(virtual),
-        "ratio": statistics.median(ratios),
-        "ratio_min": min(ratios),
-        "ratio_max": max(ratios),
-        "exits": exits,
-        "instructions_per_exit": steps / exits,
-    }
-
+from toyvm.proofs.timing import timed
 
 _CSR_LOOP: Final = """
 _start: li      t0, {count}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
-from toyvm.machine.computer import Computer
+from toyvm.proofs.timing import timed
 from toyvm.storage import MemoryDisk
 
 #: (name, technique, shadow, what), from the most exits to the fewest.
@@ -50,16 +49,6 @@ class Rung:
         return self.instructions // max(1, self.total)
 
 
-def _run(computer: Computer, image: Any) -> float:
-    computer.load(image)
-    began = time.process_time()
-    stop = computer.run(_FOREVER)
-    seconds = time.process_time() - began
-    if stop.reason != "exit" or stop.code:
-        raise RuntimeError(f"{IMAGE} ended with {stop}")
-    return seconds
-
-
 def measure(
     rounds: int = 3, progress: Callable[[int], None] | None = None
 ) -> tuple[list[float], list[Rung]]:
@@ -72,7 +61,7 @@ def measure(
     rungs = [Rung(name, what) for name, _, _, what in RUNGS]
     done = 0
     for _ in range(rounds):
-        bare.append(_run(Machine(ram=ram, tier=1, drives=[MemoryDisk(_DISK)]), image))
+        bare.append(timed(Machine(ram=ram, tier=1, drives=[MemoryDisk(_DISK)]), image)[0])
         for rung, (_, technique, shadow, _) in zip(rungs, RUNGS, strict=True):
             vm = Vm(
                 ram=ram,
@@ -81,7 +70,7 @@ def measure(
                 technique=technique,
                 shadow_mode=shadow,
             )
-            rung.seconds.append(_run(vm, image))
+            rung.seconds.append(timed(vm, image)[0])
             rung.exits = vm.ledger.nonzero()
             rung.outcomes = vm.ledger.by_outcome()
             rung.instructions = vm.instret

@@ -6,18 +6,16 @@
 
 from __future__ import annotations
 
-import inspect
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
+from toyvm.proofs.timing import timed
 
 RAM: Final = 16 << 20
-_FOREVER: Final = 1 << 40
 
 #: Load: the symbol that says how often, and how often for a measurement.
 LOADS: Final = {
@@ -36,9 +34,8 @@ WHAT: Final = {
 }
 
 
-def techniques() -> tuple[str, ...]:
-    """The rungs of the ladder that this version has."""
-    return ("u", "s", "pv") if "technique" in inspect.signature(Vm).parameters else ("u",)
+TECHNIQUES: Final = ("u", "s", "pv")
+"""The rungs of the ladder."""
 
 
 @dataclass
@@ -92,38 +89,31 @@ class Load:
 
 def measure(
     names: Sequence[str] = tuple(LOADS),
-    rungs: Sequence[str] | None = None,
+    rungs: Sequence[str] = TECHNIQUES,
     rounds: int = 5,
     progress: Callable[[int], None] | None = None,
 ) -> list[Load]:
     """Run the loads, bare and on each rung, in turns; `progress(done)` hears of each run."""
     import guestos
 
-    chosen = techniques() if rungs is None else tuple(rungs)
     done = 0
     loads = []
     for name in names:
         symbol, times = LOADS[name]
         image = guestos.build(name, {symbol: times})
-        load = Load(name, virtual={technique: [] for technique in chosen})
+        load = Load(name, virtual={technique: [] for technique in rungs})
         loads.append(load)
         for _ in range(rounds):
-            for technique in ("bare", *chosen):
-                options: dict[str, Any] = {"technique": technique} if len(techniques()) > 1 else {}
+            for technique in ("bare", *rungs):
                 computer: Any = (
                     Machine(ram=RAM, tier=1)
                     if technique == "bare"
-                    else Vm(ram=RAM, tier=1, **options)
+                    else Vm(ram=RAM, tier=1, technique=technique)
                 )
-                computer.load(image)
-                began = time.process_time()
-                stop = computer.run(_FOREVER)
-                seconds = time.process_time() - began
-                if stop.reason != "exit" or stop.code:
-                    raise RuntimeError(f"{name}, {technique}: ended with {stop}")
+                seconds, steps = timed(computer, image)
                 if technique == "bare":
                     load.bare.append(seconds)
-                    load.steps = computer.steps
+                    load.steps = steps
                 else:
                     load.virtual[technique].append(seconds)
                     load.exits[technique] = {
@@ -137,4 +127,4 @@ def measure(
 
 def runs(names: Sequence[str] = tuple(LOADS), rounds: int = 5) -> int:
     """How many runs `measure` makes."""
-    return len(names) * rounds * (1 + len(techniques()))
+    return len(names) * rounds * (1 + len(TECHNIQUES))

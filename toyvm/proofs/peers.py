@@ -7,14 +7,12 @@ it does its work (see programs/c/start.S).  A peer that is not installed is left
 
 from __future__ import annotations
 
-import inspect
 import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -25,12 +23,12 @@ from typing import Any, Final
 from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
 from toyvm.platform import RAM_BASE
+from toyvm.proofs.timing import timed
 
 PROGRAMS: Final = ("sieve", "crc", "matmul", "fib", "bytecode", "core")
 RAM: Final = 16 << 20
 BARE, PAGED, LINUX = 0, 1, 2
 """Values of the word `work_mode`."""
-_FOREVER: Final = 1 << 40
 _TIMEOUT: Final = 600
 
 
@@ -74,12 +72,8 @@ def steps_of(name: str, mode: int = BARE) -> tuple[int, int]:
     """Steps of a run without any work, and of one piece of work; both are exact."""
     runs = []
     for times in (0, 1):
-        machine = Machine(ram=RAM, bios="none")
-        machine.load(elf(name, times, mode))
-        stop = machine.run(_FOREVER)
-        if stop.reason != "exit" or stop.code:
-            raise PeerError(f"{name}: our machine ended with {stop}")
-        runs.append(machine.steps)
+        machine = Machine(ram=RAM, bios="none", tier=1)
+        runs.append(timed(machine, elf(name, times, mode))[1])
     return runs[0], runs[1] - runs[0]
 
 
@@ -110,23 +104,12 @@ class Peer:
 # ---- ours ----------------------------------------------------------------------------------------
 
 
-def tier_options(tier: int) -> dict[str, Any]:
-    """How to ask a computer of ours for a tier; nothing if this version has only the first."""
-    return {"tier": tier} if "tier" in inspect.signature(Machine).parameters else {}
-
-
 def ours(kind: Callable[..., Any], mode: int, **configuration: Any) -> Callable[[str, int], float]:
     """Run on a computer of ours; loading is not counted, threads of this process are."""
 
     def run(name: str, times: int) -> float:
         computer = kind(ram=RAM, bios="none", **configuration)
-        computer.load(elf(name, times, mode))
-        began = time.process_time()
-        stop = computer.run(_FOREVER)
-        seconds = time.process_time() - began
-        if stop.reason != "exit" or stop.code:
-            raise PeerError(f"{name}: {kind.__name__} ended with {stop}")
-        return seconds
+        return timed(computer, elf(name, times, mode))[0]
 
     return run
 
@@ -237,16 +220,13 @@ def _has_unicorn() -> bool:
 
 def peers() -> list[Peer]:
     """Ours first, then whoever is installed here."""
-    first = tier_options(1)
+    translated = "toyvm in a VM, Sv32, translated"
     found = [
-        Peer("bare", "toyvm, M-mode", "system", False, ours(Machine, BARE, **first), False),
-        Peer("paged", "toyvm, Sv32", "system", True, ours(Machine, PAGED, **first), False),
-        Peer("vm", "toyvm in a VM, Sv32", "system", True, ours(Vm, PAGED, **first), False),
+        Peer("bare", "toyvm, M-mode", "system", False, ours(Machine, BARE, tier=1), False),
+        Peer("paged", "toyvm, Sv32", "system", True, ours(Machine, PAGED, tier=1), False),
+        Peer("vm", "toyvm in a VM, Sv32", "system", True, ours(Vm, PAGED, tier=1), False),
+        Peer("tier2", translated, "system", True, ours(Vm, PAGED, tier=2), False, slow=False),
     ]
-    if first:
-        run = ours(Vm, PAGED, tier=2)
-        what = "toyvm in a VM, Sv32, translated"
-        found.append(Peer("tier2", what, "system", True, run, starts=False, slow=False))
     if spike_command():
         found.append(Peer("spike", "Spike", "system", False, _with_file(BARE, _spike)))
     if shutil.which("qemu-system-riscv32"):
