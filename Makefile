@@ -45,8 +45,10 @@ $(DEV_STAMP): pyproject.toml | $(BIN)/python
 demo: $(USER_STAMP)
 	@$(BIN)/toyvm demo
 
-# Compiled once, here, or every test process would do it by itself at the same time.
+# Compiled once, here, or every test process would do it by itself at the same time: the sources to
+# bytecode (an editable installation does not), then the kernels to machine code.
 warm: $(DEV_STAMP)
+	@$(BIN)/python -m compileall -q toyvm assembler guestos lessons
 	@$(BIN)/python -c 'from toyvm.cli.machines import warm_up; warm_up()'
 
 test: warm
