@@ -19,7 +19,9 @@ from toyvm.hart.translate.pool import POOL, Job, Pool, Translated
 from toyvm.hart.translate.region import REACH, Region, Snapshot, translatable
 
 INTERVAL: Final = 500_000
-"""Steps between two samples."""
+"""Steps between two samples, while they find code that is not translated."""
+LONGEST: Final = 32 * INTERVAL
+"""Steps between two samples that found translated code, time and again."""
 FIRST: Final = 20_000
 """Steps to the first sample; intervals then grow with the age of the machine."""
 HOT: Final = 4_000_000
@@ -90,6 +92,7 @@ class Translator:
         self._samples = 0
         self._last = 0
         self._jitter = 1
+        self._pace = INTERVAL
         weakref.finalize(self, _release_all, pool, self._rows)
 
     # ---- called around each run of compiled code ----------------------------------------------
@@ -99,7 +102,7 @@ class Translator:
         if not self._next > steps:
             # Not in step with the guest's loops: intervals differ a little.
             self._jitter = self._jitter * 69069 + 1 & 0xFFFF_FFFF
-            interval = min(INTERVAL, max(FIRST, steps // 8))
+            interval = min(self._pace, max(FIRST, steps // 8))
             self._since = steps
             self._next = steps + interval + (self._jitter >> 16) * interval // 0x4_0000
         return min(end, self._next)
@@ -111,7 +114,7 @@ class Translator:
             if abs(steps - self._last) < _PATH:
                 return
             self._last = steps
-        elif steps < self._next <= steps + 4 * INTERVAL:
+        elif steps < self._next <= steps + 2 * LONGEST:
             return
         passed = max(0, steps - self._since)
         self._since = steps
@@ -128,18 +131,21 @@ class Translator:
         if self._samples % _REVIEW == 0:
             self._review()
         place = self._decoded(hart)
-        if place is None:
+        covered = place is not None and self._covered(*place)
+        self._pace = min(2 * self._pace, LONGEST) if covered and not self._jobs else INTERVAL
+        if place is None or covered:
             return
         base, index = place
         page = int(self.dec[base + 1024]) >> 32
         key = page, index // _STRETCH
-        heat = self._heat.get(key, 0) + passed
+        # Of a long interval most was spent in translated code.
+        heat = self._heat.get(key, 0) + min(passed, 2 * INTERVAL)
         if heat >= 0 and self.pool.knows(index, int(self._page(page)[index])):
             # It costs nothing: somebody has had it translated.
             heat = max(heat, HOT)
         self._heat[key] = heat
         waiting = any(base == place[0] for _, places in self._jobs for place in places.values())
-        if heat >= HOT and not waiting and not self._covered(base, index):
+        if heat >= HOT and not waiting:
             self._heat[key] = 0
             self._review()
             self._wish(hart, index)
