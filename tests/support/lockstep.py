@@ -24,8 +24,8 @@ from tests.support.hot import (
     random_sizes,
 )
 from tests.support.short import KINDS, LAYOUT, Short
-from toyvm.hart import state as s
 from toyvm.hart import ops, tlb
+from toyvm.hart import state as s
 from toyvm.hart.translate import backend, emit
 from toyvm.hart.translate.pool import Job, Pool, Translated
 from toyvm.hart.translate.region import Flow, Region, Snapshot, find_heads, form, translatable
@@ -214,11 +214,12 @@ class Pair(Runner):
     def __init__(self, kind: str, virtual: bool = False) -> None:
         self.kind = kind
         self.options = {"sstc": kind == "sstc", "ad_fault": kind == "ad fault"}
-        bios = "sbi" if kind == "sbi" else "none"
+        options: dict[str, Any] = dict(self.options, tier=1)
+        options["bios"] = "sbi" if kind == "sbi" else "none"
         self.computers = [
-            Vm(f"tier{tier}", RAM_SIZE, bios=bios, reserved=True, tier=1, **self.options)
+            Vm(f"tier{tier}", RAM_SIZE, reserved=True, **options)
             if virtual
-            else Machine(RAM_SIZE, bios=bios, tier=1, **self.options)
+            else Machine(RAM_SIZE, **options)
             for tier in (1, 2)
         ]
         self.bare: Any = self.computers[0]
@@ -282,20 +283,21 @@ class Pair(Runner):
     def describe(self, program: Short, stops: list[str]) -> str:
         """A table of what differs."""
         one, two = self.computers
-        rows = [("stop", stops[0], stops[1])]
-        rows += [(f"x{i}", one.x[i], two.x[i]) for i in range(32)]
-        rows += [(FIELD_NAMES.get(i, i), *v) for i, v in enumerate(zip(one.record, two.record))]
-        rows += [
-            ("hart's " + str(FIELD_NAMES.get(i, i)), *v)
-            for i, v in enumerate(zip(one.hart.p, two.hart.p))
-        ]
-        tlbs = zip(one.hart.core.tlb, two.hart.core.tlb)
-        rows += [(f"TLB {i}", *v) for i, v in enumerate(tlbs)]
+        rows: list[tuple[str, Any, Any]] = [("stop", stops[0], stops[1])]
+        for title, find in (
+            ("x{}", lambda computer: computer.x[:32]),
+            ("{}", lambda computer: computer.record),
+            ("hart's {}", lambda computer: computer.hart.p),
+            ("TLB {}", lambda computer: computer.hart.core.tlb),
+        ):
+            ours, theirs = find(one), find(two)
+            for at in map(int, np.flatnonzero(ours != theirs)):
+                named = "hart" in title or title == "{}"
+                name = FIELD_NAMES.get(at, str(at)) if named else str(at)
+                rows.append((title.format(name), ours[at], theirs[at]))
         for at in np.flatnonzero(self.views[0] != self.views[1])[:8]:
             rows.append((f"RAM+{at:#x}", self.views[0][at], self.views[1][at]))
-        lines = [
-            f"{name:24}{_hex(a):>20}{_hex(b):>20}" for name, a, b in rows if a != b
-        ]
+        lines = [f"{name:24}{_hex(a):>20}{_hex(b):>20}" for name, a, b in rows if a != b]
         return f"{program.name}: after {one.steps} steps tier 1 and tier 2 differ\n" + "\n".join(
             lines[:40]
         )
