@@ -9,10 +9,11 @@ Source: DWARF 2, 3 and 5, chapter "Line Number Information".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from .debugdata import Builder, new_section, sleb, uleb
-from .sections import SHF_MERGE, SHF_STRINGS, Section
+from .debuginfo import Location
+from .sections import SHF_MERGE, SHF_STRINGS, Section, Steps
 from .values import Rel
 
 if TYPE_CHECKING:
@@ -26,23 +27,14 @@ _LARGEST_ADVANCE = 50_000
 _COPY, _SET_FILE, _SET_COLUMN, _NEGATE = 1, 4, 5, 6
 _ADVANCE_LINE, _BASIC_BLOCK, _FIXED_ADVANCE = 3, 7, 9
 _PROLOGUE_END, _EPILOGUE_BEGIN, _SET_ISA = 10, 11, 12
+# Set the address, which is patched.
+_ADDRESS_LATER = b"\x00\x05\x02\x00\x00\x00\x00"
 _LANGUAGE_ASSEMBLER = 0x8001
 _FORM_STRING, _FORM_UDATA, _FORM_DATA16 = 0x08, 0x0F, 0x1E
 
 
-class LineRow(NamedTuple):
-    """A row of the table."""
-
-    offset: int
-    file: int
-    line: int
-    column: int = 0
-    is_stmt: bool = True
-    basic_block: bool = False
-    prologue_end: bool = False
-    epilogue_begin: bool = False
-    isa: int = 0
-    discriminator: int = 0
+Row: TypeAlias = tuple[int, int, int]
+"""A row of the table of a source's own lines: offset in the code, file, line."""
 
 
 class _Files:
@@ -82,13 +74,15 @@ def add_debug_sections(
     """
     own = bool(unit.debug.locations)
     files = _Files()
+    located = _located(unit)
+    tables: list[tuple[Section, list[Row]]] = []
     if own:
-        tables = _located(unit)
+        pass
     elif lines and ".debug_line" not in unit.sections and not unit.debug.files:
         tables = _lines(unit, files)
     else:
         return
-    if not tables:
+    if not tables and not own:
         return
     version = 5 if own and 0 in unit.debug.files else 3
     table = Builder(new_section(unit.sections, ".debug_line"))
@@ -113,11 +107,15 @@ def add_debug_sections(
             table.add(uleb(index), 0, 0)
         table.add(0)
     table.close_length(header)
+    if own:
+        for section, marked in located:
+            _program(table, section, marked)
     for section, rows in tables:
-        if own or not linked or section.flags & SHF_MERGE:
-            _program(table, section, rows)
+        if linked and section.flags & SHF_MERGE:
+            # Linking may move what the code consists of.
+            _program(table, section, [Location(section, *row) for row in rows])
         else:
-            _plain_program(table, section, rows)
+            _plain_program(table, section, rows, linked)
     table.close_length(start)
     if not own:
         _unit_sections(unit, [s for s, _ in tables], unit_name(files), directory)
@@ -128,34 +126,34 @@ def unit_name(files: _Files) -> str:
     return next(iter(files.numbers))
 
 
-def _lines(unit: Unit, files: _Files) -> list[tuple[Section, list[LineRow]]]:
+def _lines(unit: Unit, files: _Files) -> list[tuple[Section, list[Row]]]:
     """The rows of all instructions, by section."""
     tables = []
     for section in unit.sections.values():
         if not section.code or section.nobits or not section.row_offsets:
             continue
         data = frozenset(section.data_rows)
-        rows: list[LineRow] = []
-        last: tuple[str, int] | None = None
+        rows: list[Row] = []
+        name, file, line = "", 0, 0
         places = unit.positions.outermosts(section.row_places)
-        for index, (offset, here) in enumerate(zip(section.row_offsets, places, strict=True)):
-            if here != last and index not in data:
-                rows.append(LineRow(offset, files.number(here[0]), here[1]))
-                last = here
+        for index, (offset, (path, number)) in enumerate(
+            zip(section.row_offsets, places, strict=True)
+        ):
+            if (number != line or path != name) and index not in data:
+                if path != name:
+                    name, file = path, files.number(path)
+                line = number
+                rows.append((offset, file, line))
         if rows:
             tables.append((section, rows))
     return tables
 
 
-def _located(unit: Unit) -> list[tuple[Section, list[LineRow]]]:
+def _located(unit: Unit) -> list[tuple[Section, list[Location]]]:
     """The rows that ``.loc`` asked for, by section."""
-    found: dict[int, tuple[Section, list[LineRow]]] = {}
+    found: dict[int, tuple[Section, list[Location]]] = {}
     for where in unit.debug.locations:
-        row = LineRow(
-            where.offset, where.file, where.line, where.column, where.is_stmt, where.basic_block,
-            where.prologue_end, where.epilogue_begin, where.isa, where.discriminator,
-        )  # fmt: skip
-        found.setdefault(id(where.section), (where.section, []))[1].append(row)
+        found.setdefault(id(where.section), (where.section, []))[1].append(where)
     for _, rows in found.values():
         rows.sort(key=lambda r: r.offset)
     return list(found.values())
@@ -201,7 +199,7 @@ def _tables_v5(table: Builder, unit: Unit, directory: str) -> None:
             table.add(md5.to_bytes(16, "big"))
 
 
-def _program(table: Builder, section: Section, rows: list[LineRow], end: bool = True) -> None:
+def _program(table: Builder, section: Section, rows: list[Location], end: bool = True) -> None:
     """The line number program of one section."""
     file, line, column, isa, is_stmt = 1, 1, 0, 0, True
     last: Rel | None = None
@@ -249,38 +247,53 @@ def _program(table: Builder, section: Section, rows: list[LineRow], end: bool = 
         table.add(0, 1, 1)
 
 
-def _plain_program(table: Builder, section: Section, rows: list[LineRow]) -> None:
-    """The program of rows with files and lines alone, distances in bytes: what ``_program``
-    gives once its distances are patched."""
-    _program(table, section, rows[:1], end=False)
+def _plain_program(table: Builder, section: Section, rows: list[Row], linked: bool) -> None:
+    """The program of rows with files and lines alone: what ``_program`` gives.
+
+    Distances are bytes at once if the unit is ``linked``, else steps for the linker.
+    """
+    _program(table, section, [Location(section, *rows[0])], end=False)
     out = bytearray()
     base = len(table)
-    at, file, line = rows[0].offset, rows[0].file, rows[0].line
-    ends = LineRow(section.size, 0, 0)
-    for row in [*rows[1:], ends]:
-        if row is not ends:
-            if row.file != file:
-                file = row.file
-                out.append(_SET_FILE)
-                out += uleb(file)
-            delta = row.line - line
-            line = row.line
-            out.append(_ADVANCE_LINE)
-            if -64 <= delta < 64:
-                out.append(delta & 0x7F)
+    steps = Steps(section)
+    at, file, line = rows[0]
+    known: dict[tuple[int, int], bytes] = {}
+    for offset, file_, number in rows[1:]:
+        if file_ != file:
+            file = file_
+            out.append(_SET_FILE)
+            out += uleb(file)
+        distance, delta = offset - at, number - line
+        line = number
+        # What is left to the linker is zeros here.
+        shown = distance if linked or distance > _LARGEST_ADVANCE else 0
+        code = known.get((shown, delta))
+        if code is None:
+            code = bytes([_ADVANCE_LINE]) + sleb(delta)
+            if distance > _LARGEST_ADVANCE:
+                table.address_at(base + len(out) + len(code) + 3, Rel(section, offset))
+                code += _ADDRESS_LATER + bytes([_COPY])
             else:
-                out += sleb(delta)
-        distance = row.offset - at
-        at = row.offset
-        if distance > _LARGEST_ADVANCE:
-            table.address_at(base + len(out) + 3, Rel(section, at))
-            out += b"\x00\x05\x02\x00\x00\x00\x00"
+                code += bytes([_FIXED_ADVANCE]) + shown.to_bytes(2, "little") + bytes([_COPY])
+                known[shown, delta] = code
+        if not linked and shown == 0:
+            steps.add(base + len(out) + len(code) - 3, at, offset)
+        at = offset
+        out += code
+    size = section.size
+    if size - at > _LARGEST_ADVANCE:
+        table.address_at(base + len(out) + 3, Rel(section, size))
+        out += _ADDRESS_LATER
+    else:
+        out.append(_FIXED_ADVANCE)
+        if linked:
+            out += (size - at).to_bytes(2, "little")
         else:
-            out.append(_FIXED_ADVANCE)
-            out += distance.to_bytes(2, "little")
-        if row is not ends:
-            out.append(_COPY)
+            steps.add(base + len(out), at, size)
+            out += bytes(2)
     table.add(bytes(out), 0, 1, 1)
+    if steps.at:
+        table.section.steps.append(steps)
 
 
 def _set_address(table: Builder, to: Rel) -> None:

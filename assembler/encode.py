@@ -256,11 +256,11 @@ def _branch(insn: Insn) -> dict[str, Encoder]:
     def encode(unit: Unit, v: Sequence[Any]) -> bytes:
         value = unit.bound(v[2], 2)
         section = unit.section
-        offset = len(section.data)
+        offset, fixups = len(section.data), section.fixups
         if unit.next_branch_is_long():
-            section.fixups.append(Fixup(offset + 4, sections.JAL, value, unit.place))
+            fixups.append(Fixup(offset + 4, sections.JAL, value, unit.place))
             return (skip | v[0] << rs1 | v[1] << rs2).to_bytes(4, "little") + jump
-        section.fixups.append(Fixup(offset, sections.BRANCH, value, unit.place))
+        fixups.append(Fixup(offset, sections.BRANCH, value, unit.place))
         return (match | v[0] << rs1 | v[1] << rs2).to_bytes(4, "little")
 
     return {"rrx": encode, "rrX": encode}

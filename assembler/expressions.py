@@ -20,14 +20,14 @@ from .diagnostics import Problem, printable
 from .limits import DEFAULT_LIMITS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Name:
     """A symbol by name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Local:
     """A numeric label, ``1b`` or ``1f``."""
 

@@ -21,7 +21,7 @@ from toyvm.isa.table import BY_MNEMONIC, BY_OP
 from . import sections
 from .aliases import ROWS
 from .diagnostics import Problem, did_you_mean
-from .encode import CSR_NUMBERS, Encoder, inserter, shift_of, table_encoders
+from .encode import CSR_NUMBERS, Encoder, shift_of, table_encoders
 from .expressions import Expr, Modified, Name, contains
 from .operands import LIKE_REGISTER, describe, not_a_register
 from .sections import Fixup
@@ -204,32 +204,33 @@ def _compile_pair(row: Pseudo, patterns: Sequence[str]) -> Encoder:
     return encode
 
 
-_ADDI = BY_OP[Op.ADDI]
-_LUI = BY_OP[Op.LUI]
+_ADDI, _LUI = BY_OP[Op.ADDI], BY_OP[Op.LUI]
+_ADDI_WORD, _LUI_WORD = _ADDI.match, _LUI.match
 _ADDI_RD, _ADDI_RS1 = shift_of(_ADDI, "rd"), shift_of(_ADDI, "rs1")
-_ADDI_IMM = inserter(_ADDI, "imm")
+_ADDI_IMM = shift_of(_ADDI, "imm")
 _LUI_RD = shift_of(_LUI, "rd")
 _LUI_IMM = shift_of(_LUI, "imm")
 
 
 def load_immediate(register: int, value: int) -> bytes:
     """The shortest lui/addi sequence for a 32-bit value (signed), as GNU as chooses it."""
+    low = _ADDI_WORD | register << _ADDI_RD | (value & 0xFFF) << _ADDI_IMM
     if -2048 <= value <= 2047:
-        word = _ADDI.match | register << _ADDI_RD | _ADDI_IMM(value)
-        return word.to_bytes(4, "little")
-    high = (value + 0x800) >> 12 & 0xFFFFF
-    code = (_LUI.match | register << _LUI_RD | high << _LUI_IMM).to_bytes(4, "little")
+        return low.to_bytes(4, "little")
+    high = _LUI_WORD | register << _LUI_RD | (value + 0x800 >> 12 & 0xFFFFF) << _LUI_IMM
     # GNU as completes the pair for x0 as well, where it makes no difference.
     if value & 0xFFF or register == 0:
-        low = _ADDI.match | register << _ADDI_RD | register << _ADDI_RS1 | _ADDI_IMM(value)
-        code += low.to_bytes(4, "little")
-    return code
+        return ((low | register << _ADDI_RS1) << 32 | high).to_bytes(8, "little")
+    return high.to_bytes(4, "little")
 
 
 def _li(unit: Unit, v: Sequence[Any]) -> bytes:
     tree = v[1]
     value = tree
-    if not isinstance(tree, int):
+    if isinstance(tree, int):
+        if -(1 << 31) <= value < 1 << 31:
+            return load_immediate(v[0], value)
+    else:
         if isinstance(tree, Modified):
             if tree.op in ("lo", "pcrel_lo"):
                 return FORMS["addi"]["rrX"](unit, [v[0], 0, tree])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .diagnostics import Diagnostic
 from .layout import Output
@@ -40,8 +40,7 @@ class Segment:
         return self.data
 
 
-@dataclass(frozen=True)
-class SymbolInfo:
+class SymbolInfo(NamedTuple):
     """A symbol of the program, as it stands in the ELF symbol table.
 
     ``section`` is the name of its output section, "" for an absolute value.

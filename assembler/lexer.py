@@ -7,7 +7,7 @@ character constants, comments in the middle) goes through ``split_statements``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .diagnostics import Problem
 
@@ -32,8 +32,7 @@ _STRING_END = re.compile(r'(?:[^"\\]|\\.)*(")?', re.DOTALL)
 _CHAR = re.compile(r"'(?:\\[0-7]{1,3}|\\.|[^\\])?'?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Text and the column (from 0) where it begins in its line."""
 
     text: str
@@ -45,8 +44,7 @@ class Span:
         return self.start + len(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """Labels, then a mnemonic, directive, macro call or assignment with its operands.
 
     An assignment ``name = value`` has ``op`` "=" (or "==") and the name as ``target``.

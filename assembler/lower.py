@@ -8,7 +8,9 @@ section are worked out here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from . import sections
@@ -41,7 +43,7 @@ from .objects import (
     Relocation,
 )
 from .relocations import insert_distance, insert_high, insert_low
-from .sections import Fixup, Section
+from .sections import Fixup, Section, Steps
 from .values import (
     ABSOLUTE,
     COMMON,
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from .unit import Unit
 
 _DEEPEST = 300
+_OFFSET = itemgetter(0)
 HERE = ".L0 "
 """The name of local symbols that stand for a place without a label."""
 _TYPES = {
@@ -184,6 +187,7 @@ class Lowering:
         self.object = ObjectFile(unit.name)
         self.index: dict[int, int] = {}
         self.symbols: dict[int, int] = {}
+        self.places: dict[tuple[int, int], int] = {}
         self.seen: list[Symbol] = []
 
     def run(self) -> ObjectFile:
@@ -211,7 +215,9 @@ class Lowering:
                 except Unresolved:
                     unit.place = fixup.place
                     unit.report(Problem("this value is defined in terms of itself"))
-            found.sort(key=lambda r: r.offset)
+            for steps in section.steps:
+                found += self.step_relocations(steps)
+            found.sort(key=_OFFSET)
             obj.sections[number].relocations = found
         content = attributes(unit.attributes)
         self.add(ObjectSymbol("", 0, 0, "SECTION", "LOCAL", "DEFAULT", len(obj.sections)))
@@ -246,6 +252,8 @@ class Lowering:
 
     def number(self, symbol: Symbol) -> int:
         """The place of a symbol in the table, added if it is new; -1 for one without entry."""
+        if symbol.name is HERE and symbol.section is not None:
+            return self.here(symbol.section, symbol.value)
         known = self.symbols.get(id(symbol))
         if known is not None:
             return known
@@ -254,6 +262,16 @@ class Lowering:
         self.symbols[id(symbol)] = found
         self.seen.append(symbol)
         return found
+
+    def here(self, section: Section, offset: int) -> int:
+        """The number of the symbol that stands for a place without a label."""
+        number = self.index[id(section)]
+        known = self.places.get((number, offset))
+        if known is None:
+            known = self.places[number, offset] = self.add(
+                ObjectSymbol(HERE, offset, 0, "NOTYPE", "LOCAL", "DEFAULT", number)
+            )
+        return known
 
     def describe(self, symbol: Symbol) -> ObjectSymbol | None:
         """The entry of a symbol."""
@@ -354,6 +372,13 @@ class Lowering:
             insert_low(data, at, addend, kind == sections.LO12_S)
         type_ = kind - sections.RAW if kind > sections.RAW else _TYPES[kind]
         return [Relocation(at, type_, symbol, addend)]
+
+    def step_relocations(self, steps: Steps) -> Iterator[Relocation]:
+        """The relocations of the distances in a line table."""
+        here, code = self.here, steps.code
+        for at, low, high in zip(steps.at, steps.low, steps.high, strict=True):
+            yield Relocation(at, R_ADD8 + 1, here(code, high), 0)
+            yield Relocation(at, R_SUB8 + 1, here(code, low), 0)
 
     def data_relocations(self, fixup: Fixup, data: bytearray) -> list[Relocation]:
         """A number, an address or a difference in data."""

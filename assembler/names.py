@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from .diagnostics import Place, Problem, Reporter, did_you_mean
-from .expressions import Expr, parse
+from .expressions import Expr, Name, parse
 from .lexer import Span
 from .limits import Limits
 from .operands import LIKE_REGISTER, not_a_register
 from .reporting import Reporting
-from .sections import SHF_EXECINSTR, Section
-from .values import ABSOLUTE, LABEL, UNDEFINED, Bound, Rel, Scope, Symbol, bind, bind_stored
+from .sections import SHF_EXECINSTR, SHT_NOBITS, Section
+from .values import (
+    ABSOLUTE,
+    LABEL,
+    UNDEFINED,
+    Bound,
+    Rel,
+    Scope,
+    Symbol,
+    bind,
+    bind_stored,
+    symbol_value,
+)
 
 
 class Names(Reporting, Scope):
@@ -55,7 +66,8 @@ class Names(Reporting, Scope):
                 problem.label = True
                 self.report(problem)
                 return False
-        symbol.value = size = section.size
+        size = section.reserved if section.type == SHT_NOBITS else len(section.data)
+        symbol.value = size
         if section.flags & SHF_EXECINSTR:
             section.label_offsets.append(size)
         if section is self.absolute:
@@ -129,6 +141,14 @@ class Names(Reporting, Scope):
 
     def bound(self, tree: Expr, index: int) -> Bound:
         """The meaning of an operand here."""
+        if type(tree) is Name:
+            # By far the most: a symbol alone.
+            symbol = self.symbols.get(tree.name)
+            if symbol is None:
+                symbol = self.symbols[tree.name] = Symbol(tree.name)
+            if symbol.used_at < 0:
+                symbol.used_at = self.place
+            return symbol_value(symbol)
         try:
             return bind(tree, self)
         except Problem as problem:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .diagnostics import Diagnostic
 from .elfdefs import (
@@ -35,8 +36,7 @@ COMMON_INDEX = -2
 UNDEFINED_INDEX = -3
 
 
-@dataclass(frozen=True, slots=True)
-class Relocation:
+class Relocation(NamedTuple):
     """A place to patch: ``type`` is the number of the psABI, ``symbol`` an index, -1 for none."""
 
     offset: int
@@ -141,15 +141,15 @@ class _Writer:
              1, 0]
         )  # fmt: skip
         self.out += strings.data
+        pack = struct.Struct("<2Ii").pack
         for number, at in relocated:
             self.pad(4)
             content = b"".join(
-                struct.pack(
-                    "<2Ii", r.offset, (order[r.symbol] if r.symbol >= 0 else 0) << 8 | r.type,
-                    _signed(r.addend),
-                )
-                for r in obj.sections[number].relocations
-            )  # fmt: skip
+                [
+                    pack(offset, (order[symbol] << 8 if symbol >= 0 else 0) | kind, _signed(addend))
+                    for offset, kind, symbol, addend in obj.sections[number].relocations
+                ]
+            )
             self.headers[at][4:7] = [len(self.out), len(content), symtab]
             self.out += content
         name = self.names.add(".shstrtab")
@@ -179,6 +179,7 @@ class _Writer:
         special = {ABSOLUTE_INDEX: SHN_ABS, COMMON_INDEX: SHN_COMMON, UNDEFINED_INDEX: 0}
         order = [0] * len(obj.symbols)
         table = bytearray(SYM_SIZE)
+        pack = struct.Struct("<3I2BH").pack
         for place, (i, s) in enumerate(local + others, 1):
             order[i] = place
             shndx = special.get(s.section, -1)
@@ -186,12 +187,14 @@ class _Writer:
                 shndx = self.index[s.section]
             name = 0 if s.type == "SECTION" else strings.add(s.name)
             info = BINDINGS[s.binding] << 4 | TYPES[s.type]
-            table += struct.pack(
-                "<3I2BH", name, s.value & 0xFFFF_FFFF, s.size & 0xFFFF_FFFF, info,
+            table += pack(
+                name, s.value & 0xFFFF_FFFF, s.size & 0xFFFF_FFFF, info,
                 VISIBILITIES[s.visibility], shndx,
             )  # fmt: skip
         return order, bytes(table), len(local) + 1
 
 
 def _signed(value: int) -> int:
+    if -(1 << 31) <= value < 1 << 31:
+        return value
     return ((value + (1 << 31)) & 0xFFFF_FFFF) - (1 << 31)

@@ -26,6 +26,11 @@ Operand: TypeAlias = tuple[str, int | Expr | tuple[int | Expr, int]]
 _PLAIN_NAME = re.compile(r"(?:[^\W\d]|[.$])[\w.$]*$")
 _PLAIN_NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})$", re.ASCII)
 
+# Text that means the same wherever it stands: no quotes, comments, separators or escapes.
+_PLAIN = re.compile(r"[\w.$ \t+*()%@~&|^!<>-]*", re.ASCII).fullmatch
+
+_PLAIN_MEMORY = re.compile(r"(-?(?:0|[1-9][0-9]{0,9}))\(([a-z0-9]+)\)$", re.ASCII)
+
 _cache: dict[str, Operand] = {}
 _CACHE_SIZE = 50_000
 _CACHED_LENGTH = 64
@@ -36,7 +41,7 @@ def operand(text: str) -> Operand:
     found = _cache.get(text)
     if found is None:
         found = _parse(text)
-        if len(text) <= _CACHED_LENGTH:
+        if len(text) <= _CACHED_LENGTH and _PLAIN(text):
             if len(_cache) >= _CACHE_SIZE:
                 _cache.clear()
             _cache[text] = found
@@ -44,8 +49,27 @@ def operand(text: str) -> Operand:
 
 
 def cached() -> dict[str, Operand]:
-    """The table of operands seen so far, for the assembler's inner loop to look into."""
+    """The table of operands seen so far, for the assembler's inner loop to look into.
+
+    It holds plain text alone, so that what is found in it between two commas is an operand,
+    whatever stands around it.
+    """
     return _cache
+
+
+def plain_operand(text: str) -> Operand | None:
+    """The operand if the text is plain and right; None leaves it to who looks closer."""
+    if _PLAIN(text) is None:
+        return None
+    try:
+        found = _parse(text)
+    except Problem:
+        return None
+    if len(text) <= _CACHED_LENGTH:
+        if len(_cache) >= _CACHE_SIZE:
+            _cache.clear()
+        _cache[text] = found
+    return found
 
 
 def _parse(text: str) -> Operand:
@@ -53,16 +77,21 @@ def _parse(text: str) -> Operand:
     number = NUMBERS.get(word)
     if number is not None:
         return "r", number
-    if _PLAIN_NUMBER.match(word):
+    if word[-1:] == ")":
+        memory = _PLAIN_MEMORY.match(word)
+        number = NUMBERS.get(memory[2]) if memory is not None else None
+        if memory is not None and number is not None:
+            return "m", (int(memory[1]), number)
+    elif _PLAIN_NUMBER.match(word):
         return "x", int(word, 0)
     if word != "." and _PLAIN_NAME.match(word):
         return "X", Name(word)
     if word.endswith("@plt") and _PLAIN_NAME.match(word[:-4]):
         return "X", Modified("plt", Name(word[:-4]))
     if word.endswith(")"):
-        memory = _memory(text, word)
-        if memory is not None:
-            return memory
+        found = _memory(text, word)
+        if found is not None:
+            return found
     tree = parse(text)
     return ("x" if isinstance(tree, int) else "X"), tree
 

@@ -6,6 +6,7 @@ every character produced counts against the limits.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic, Problem, Reporter, Stop
@@ -16,6 +17,11 @@ from .names import Names
 
 if TYPE_CHECKING:
     from .conditions import Condition
+
+ODD_BLANK = re.compile(
+    "[\x1c-\x1f\x85\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]"
+)
+"""What looks like a blank, or like nothing, and is none."""
 
 # What reading from a frame costs in statements: frames are kept for diagnostics.
 _FRAME_COST = 4
@@ -29,6 +35,7 @@ class Reader(Names):
         self.frames: list[Frame] = []
         self.conditions: list[Condition] = []
         self.skipping = False
+        self.plain_blanks = True
         self.ended = False
         self.statements = 0
         self.expanded = 0
@@ -43,8 +50,12 @@ class Reader(Names):
                 )
             )
             raise Stop
+        if ODD_BLANK.search(text) is not None:
+            self.plain_blanks = False
         shown = text.split("\n")
         blanked, open_comment = blank_comments(text)
+        if "\r\n" in blanked:
+            blanked = blanked.replace("\r\n", "\n")
         lines = shown if blanked is text else blanked.split("\n")
         frame = self.positions.new(kind, name, name, lines, range(1, len(shown) + 1), parent, shown)
         if open_comment >= 0:

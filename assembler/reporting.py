@@ -29,12 +29,16 @@ class Reporting:
         """Do it, and report the mistake it may find."""
         try:
             action(*args)
-        except Problem as problem:
-            self.report(problem)
-            if problem.fatal:
-                raise Stop from None
-        except RecursionError:
-            self.report(Problem("this is nested too deeply", operand=None))
+        except (Problem, RecursionError) as mistake:
+            self.failed(mistake)
+
+    def failed(self, mistake: Problem | RecursionError) -> None:
+        """Report what stopped a statement; Stop if nothing can follow it."""
+        if isinstance(mistake, RecursionError):
+            mistake = Problem("this is nested too deeply", operand=None)
+        self.report(mistake)
+        if mistake.fatal:
+            raise Stop from None
 
     def report(self, problem: Problem, severity: str = "error", name: str = "") -> None:
         """Turn a mistake in the present statement into a diagnostic.

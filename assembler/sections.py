@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,23 @@ class Fixup:
     place: int
 
 
+class Steps:
+    """Distances in a line table of an object: the two bytes at ``at`` of the table are to hold
+    ``high - low``, both offsets in ``code``.  There is one for nearly every instruction."""
+
+    def __init__(self, code: Section) -> None:
+        self.code = code
+        self.at = array("Q")
+        self.low = array("Q")
+        self.high = array("Q")
+
+    def add(self, at: int, low: int, high: int) -> None:
+        """One more distance."""
+        self.at.append(at)
+        self.low.append(low)
+        self.high.append(high)
+
+
 @dataclass(eq=False, slots=True)
 class Section:
     """One section of one unit.
@@ -126,7 +144,7 @@ class Section:
     ``address`` is the final address of the first byte, set by the layout.
     ``parts`` are the subsections by number; one of them has its section as ``parent`` and
     begins ``shift`` bytes behind its start once the source is read (-1 before).  ``commons`` are
-    such parts for ``.lcomm``.
+    such parts for ``.lcomm``.  ``steps`` are distances that an object leaves to the linker.
     """
 
     name: str
@@ -148,6 +166,7 @@ class Section:
     parts: dict[int, Section] = field(default_factory=dict)
     commons: list[Section] = field(default_factory=list)
     shift: int = -1
+    steps: list[Steps] = field(default_factory=list)
 
     def set_address(self, address: int) -> None:
         """Give the section its final address, and its subsections theirs."""
@@ -189,10 +208,15 @@ class Section:
         """
         if not self.code or self.nobits:
             return []
+        # Only rows at borders count: the first, data and what follows it or a mark.
         data = frozenset(self.data_rows)
+        offsets = self.row_offsets
+        rows = {0, *data, *(row + 1 for row in data)}
+        rows.update(bisect_left(offsets, offset) for offset, _ in self.marks)
         found = [
-            (offset, 0, "$d" if row in data else "$x")
-            for row, offset in enumerate(self.row_offsets)
+            (offsets[row], 0, "$d" if row in data else "$x")
+            for row in sorted(rows)
+            if row < len(offsets)
         ]
         if self.marks:
             found += [(offset, -1, name) for offset, name in self.marks if offset < self.size]

@@ -7,14 +7,15 @@ whole source is assembled again with that branch in its long form, until all fit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from toyvm.isa.registers import NUMBERS
 
 from . import forms
-from .debuginfo import DebugInfo
-from .diagnostics import Problem, Reporter, Stop, did_you_mean, similar
+from .content import MEMO, Content
+from .diagnostics import Problem, Stop, did_you_mean, similar
 from .foreign import ELSEWHERE, FOREIGN, RV64_ONLY
 from .frames import FILE, Frame
 from .lexer import (
@@ -25,19 +26,13 @@ from .lexer import (
     split_line,
     split_operands,
 )
-from .limits import Limits
-from .operands import cached, operand
-from .reader import Reader
-from .sections import Fixup, Section, default_attributes
-from .source import Files
+from .operands import cached, operand, plain_operand
+from .sections import Section
 from .subsections import merge
-from .values import ABSOLUTE, Rel, Symbol, anchored
 
 if TYPE_CHECKING:
     from .macros import Macro
 
-# Statements that mean the same everywhere: text of the line -> machine code.
-_MEMO: dict[str, bytes] = {}
 _MEMO_SIZE = 200_000
 _MEMO_LINE = 100
 
@@ -63,47 +58,20 @@ _CONTROL = frozenset(
     ]
 )
 
+_LABEL_ALONE = re.compile(r"(?:[A-Za-z_.$][\w.$]*|[0-9]+):", re.ASCII).fullmatch
+# The text of a directive: one string, or no quotes at all; then perhaps a comment.
+_PLAIN_TEXT = re.compile(
+    r"""("(?:[^"\\]|\\.)*+"[ \t]*+|[^"'#;/\\\r\f\v\0=:][^"'#;/\\\r\f\v\0]*+)(?:\#.*)?"""
+).fullmatch
 
-class Unit(Reader):
-    """The state of assembling one source."""
 
-    def __init__(
-        self,
-        name: str,
-        files: Files,
-        reporter: Reporter,
-        limits: Limits,
-        defines: Mapping[str, int],
-        long_branches: set[int],
-    ) -> None:
-        super().__init__(reporter, limits)
-        self.name = name
-        self.files = files
-        self.sections: dict[str, Section] = {}
-        self.section_stack: list[tuple[Section, Section]] = []
-        self.macros: dict[str, Macro] = {}
-        self.macros_folded: dict[str, Macro] = {}
-        self.macro_count = 0
-        self.local_count = 0
-        self.altmacro = False
-        self.stored = 0
-        self.branch_count = 0
-        self.branches: list[tuple[int, Section, int]] = []
-        self.part_labels: list[Symbol] = []
-        self.long_branches = long_branches
-        self.option_depth = 0
-        self.debug = DebugInfo()
-        self.attributes: dict[int, int | str] = {}
-        self.forms = forms.FORMS
-        self.memo = _MEMO
-        for section in (".text", ".data", ".bss"):
-            self.section_named(section)
-        self.sections[".text"].align = 4
-        self.section = self.previous = self.sections[".text"]
-        for symbol, value in defines.items():
-            self.symbols[symbol] = Symbol(symbol, ABSOLUTE, value=value, variable=True)
+class Unit(Content):
+    """The state of assembling one source.
 
-    # -- reading lines -------------------------------------------------------------------
+    Nearly all lines are a label, an instruction of known form with plain operands, or a directive
+    with plain text.  The loop takes those apart itself; everything else, mistakes included, goes
+    through the careful parser of ``lexer``.
+    """
 
     def assemble(self, text: str) -> None:
         """Assemble the whole source; mistakes go to the reporter."""
@@ -127,18 +95,24 @@ class Unit(Reader):
 
     def run_frame(self, frame: Frame) -> None:
         """Assemble lines until the frame ends or another one has to be read first."""
+        from .directives import DIRECTIVES
+
         lines, base = frame.lines, frame.base
         i = start = frame.index
         count = min(len(lines), i + self.limits.statements - self.statements + 1)
-        match = SIMPLE.match
         operand_of = cached().get
-        section = self.section
-        data, fixups = section.data, section.fixups
-        note_offset, note_place = section.row_offsets.append, section.row_places.append
-        memo = self.memo
-        known_code = memo.get
-        forms_of = self.forms.get
+        directive_of = DIRECTIVES.get
+        frames, macros, plain = self.frames, self.macros, self.plain_blanks
+        section: Section = self.section
+        memo: dict[str, bytes] = {}
         while i < count:
+            if memo is not self.memo or section is not self.section:
+                section = self.section
+                data, fixups = section.data, section.fixups
+                note_offset, note_place = section.row_offsets.append, section.row_places.append
+                memo = self.memo
+                known_code = memo.get
+                forms_of = self.forms.get
             line = lines[i]
             place = base + i
             i += 1
@@ -148,63 +122,96 @@ class Unit(Reader):
                 note_place(place)
                 data += code
                 continue
-            found = match(line)
+            words = line.split(None, 1)
+            if not words:
+                continue
             self.place = place
-            if found is not None:
-                label, op, text = found.groups()
-                if label is not None:
-                    self.define_label(label)
-                if op is None:
-                    continue
-                by_shape = forms_of(op)
-                if by_shape is not None:
+            op = words[0]
+            by_shape = forms_of(op)
+            if by_shape is not None:
+                if len(words) == 2 and plain:
+                    text = words[1]
+                    if "#" in text:
+                        text = text[: text.index("#")]
                     shape = ""
                     values = []
-                    before = len(fixups)
-                    try:
-                        if text is not None:
-                            for piece in text.split(","):
-                                pair = operand_of(piece) or operand(piece)
-                                shape += pair[0]
-                                values.append(pair[1])
-                        encode = by_shape.get(shape)
-                        if encode is None:
-                            raise forms.mismatch(op, text.split(",") if text else (), shape)
-                        code = encode(self, values)
-                    except Problem as problem:
-                        self.instruction_problem(problem, text)
-                        code = bytes(4)
+                    for piece in text.split(","):
+                        pair = operand_of(piece) or plain_operand(piece)
+                        if pair is None:
+                            break
+                        shape += pair[0]
+                        values.append(pair[1])
                     else:
-                        if (
-                            len(fixups) == before
-                            and (shape.islower() or not shape)
-                            and label is None
-                            and len(line) < _MEMO_LINE
-                        ):
-                            memo[line] = code
-                    note_offset(len(data))
-                    note_place(place)
-                    data += code
-                    continue
-                # A directive, a macro or an unknown word: it may change everything.
-                frame.index = i
-                self.guarded(self.directive, op, Span(text or "", found.start(3)))
-            else:
-                frame.index = i
-                self.guarded(self.complex_line, line)
-            if self.frames[-1:] != [frame] or self.skipping or frame.index != i:
+                        encode = by_shape.get(shape)
+                        if encode is not None:
+                            before = len(fixups)
+                            try:
+                                code = encode(self, values)
+                            except Problem as problem:
+                                self.instruction_problem(problem, text)
+                                code = bytes(4)
+                            else:
+                                if len(fixups) == before and shape.islower():
+                                    if len(line) < _MEMO_LINE:
+                                        memo[line] = code
+                            note_offset(len(data))
+                            note_place(place)
+                            data += code
+                            continue
+            elif op[0] == "#":
+                continue
+            elif len(words) == 1 and _LABEL_ALONE(op) is not None:
+                self.define_label(op[:-1])
+                continue
+            frame.index = i
+            handler = directive_of(op) if plain else None
+            if handler is not None and macros and self.macro_named(op) is not None:
+                handler = None
+            args = Span("", len(line))
+            if handler is not None and len(words) == 2:
+                found = _PLAIN_TEXT(words[1])
+                if found is None:
+                    handler = None
+                else:
+                    args = Span(found[1], len(line) - len(words[1]))
+            try:
+                if handler is not None:
+                    handler(self, args)
+                else:
+                    self.other_line(line)
+            except (Problem, RecursionError) as mistake:
+                self.incomplete |= handler is not None and op in _DEFINING
+                self.failed(mistake)
+            if not frames or frames[-1] is not frame or self.skipping or frame.index != i:
                 self.count(i - start)
                 return
-            section = self.section
-            data, fixups = section.data, section.fixups
-            note_offset, note_place = section.row_offsets.append, section.row_places.append
-            memo = self.memo
-            known_code = memo.get
-            forms_of = self.forms.get
         frame.index = i
         self.count(i - start)
-        if len(_MEMO) > _MEMO_SIZE:
-            _MEMO.clear()
+        if len(MEMO) > _MEMO_SIZE:
+            MEMO.clear()
+
+    def other_line(self, line: str) -> None:
+        """A line that the loop does not take apart itself."""
+        found = SIMPLE.match(line)
+        if found is None:
+            self.complex_line(line)
+            return
+        label, op, text = found.groups()
+        if label is not None:
+            self.define_label(label)
+        if op is None:
+            return
+        if op not in self.forms:
+            self.directive(op, Span(text or "", found.start(3)))
+            return
+        section = self.section
+        before = len(section.fixups)
+        code, same = self.encoded(op, text.split(",") if text else [], text)
+        if same and len(section.fixups) == before and label is None and len(line) < _MEMO_LINE:
+            self.memo[line] = code
+        section.row_offsets.append(len(section.data))
+        section.row_places.append(self.place)
+        section.data += code
 
     def complex_line(self, line: str) -> None:
         """A line that the one-statement pattern does not cover."""
@@ -250,17 +257,20 @@ class Unit(Reader):
     def instruction(self, op: str, operands: Span) -> None:
         """Assemble an instruction."""
         pieces = [p.text for p in split_operands(operands.text)]
+        self.emit(self.encoded(op, pieces, operands.text)[0], instruction=True)
+
+    def encoded(self, op: str, pieces: list[str], text: str | None) -> tuple[bytes, bool]:
+        """The machine code, and whether the operands alone decide it; mistakes are reported."""
         try:
             pairs = [operand(piece) for piece in pieces]
             shape = "".join(p[0] for p in pairs)
             encode = self.forms[op].get(shape)
             if encode is None:
                 raise forms.mismatch(op, pieces, shape)
-            code = encode(self, [p[1] for p in pairs])
+            return encode(self, [p[1] for p in pairs]), shape.islower() or not shape
         except Problem as problem:
-            self.instruction_problem(problem, operands.text)
-            code = bytes(4)
-        self.emit(code, instruction=True)
+            self.instruction_problem(problem, text)
+            return bytes(4), False
 
     def instruction_problem(self, problem: Problem, text: str | None) -> None:
         """Report a mistake in an instruction; find the operand if only the span is known."""
@@ -276,28 +286,6 @@ class Unit(Reader):
                         problem.hint = "operands have commas between them: " + ", ".join(words)
                     break
         self.report(problem)
-
-    def emit(self, code: bytes, instruction: bool = False) -> None:
-        """Append bytes to the current section and remember where they come from."""
-        section = self.section
-        self.stored += len(code)
-        if self.stored > self.limits.image_bytes:
-            raise Problem(
-                f"the program is larger than {self.limits.image_bytes} bytes",
-                operand=None,
-                fatal=True,
-            )
-        if section.nobits:
-            if not any(code):
-                section.reserved += len(code)
-                return
-            raise Problem(
-                f"section `{section.name}` has no content: it can only reserve space",
-                operand=None,
-                hint="use .space here, or put this into .text or .data",
-            )
-        section.note(self.place, instruction)
-        section.data += code
 
     def directive(self, op: str, args: Span) -> None:
         """A macro call, a directive, an assignment, or a word that is none of them."""
@@ -373,63 +361,6 @@ class Unit(Reader):
         except Problem:
             return lambda name: 0
         return lambda name: 0 if name in self.macros else forms.misfit(name, shape)
-
-    # -- branches ----------------------------------------------------------------------------
-
-    def next_branch_is_long(self) -> bool:
-        """Number the next conditional branch; whether it must take the long form."""
-        number = self.branch_count
-        self.branch_count = number + 1
-        if number in self.long_branches:
-            return True
-        self.branches.append((number, self.section, len(self.section.fixups)))
-        return False
-
-    def out_of_reach(self) -> set[int]:
-        """The numbers of the short branches whose targets are too far or in other sections."""
-        far: set[int] = set()
-        for number, section, index in self.branches:
-            distance = self.distance(section.fixups[index], section.parent or section)
-            if distance is None or not -4096 <= distance < 4096:
-                far.add(number)
-        return far
-
-    def distance(self, fixup: Fixup, section: Section) -> int | None:
-        """Bytes from a branch to its target, None if it is not in the branch's section."""
-        if not isinstance(fixup.value, Rel):
-            return None
-        target = anchored(fixup.value)
-        return target.addend - fixup.offset if target.base is section else None
-
-    # -- sections ----------------------------------------------------------------------------
-
-    def section_named(self, name: str) -> Section:
-        """The section of that name, created with its usual attributes."""
-        section = self.sections.get(name)
-        if section is None:
-            flags, kind = default_attributes(name) or (0, 1)
-            section = Section(name, flags, kind, len(self.sections))
-            self.sections[name] = section
-        return section
-
-    def switch(self, section: Section) -> None:
-        """Make it the current section."""
-        self.previous, self.section = self.section, section
-        if section.code and section.align < 4:
-            section.align = 4
-        self.choose_memo()
-
-    def choose_memo(self) -> None:
-        """Known statements may be used where nothing changes their meaning."""
-        if self.section.nobits:
-            self.memo, self.forms = {}, {}
-            return
-        shadowed = [name for name in self.macros if name in forms.FORMS]
-        if shadowed:
-            self.memo = {}
-            self.forms = {k: v for k, v in forms.FORMS.items() if k not in shadowed}
-        else:
-            self.memo, self.forms = _MEMO, forms.FORMS
 
     # -- the end -----------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ bound values that only the final addresses can work out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from .diagnostics import Problem
 from .expressions import (
@@ -35,9 +35,11 @@ GLOBAL_BINDING = 1
 WEAK_BINDING = 2
 
 
-@dataclass(eq=False, slots=True)
 class Symbol:
     """A symbol of one unit.
+
+    What is never set stays in the class: most symbols have a name and a place, and there are
+    many of them.
 
     ``state`` says how it is defined: LABEL (``section`` and offset ``value``), ABSOLUTE
     (``value``), EXPRESSION (``bound``) or COMMON (``value`` bytes, ``align``).  ``variable``
@@ -47,7 +49,6 @@ class Symbol:
     Places are packed source positions, -1 for none.
     """
 
-    name: str
     state: int = UNDEFINED
     section: Section | None = None
     value: int = 0
@@ -63,8 +64,26 @@ class Symbol:
     used_at: int = -1
     target: Symbol | None = None
     elf_name: str = ""
-    reference: Rel | None = field(default=None, repr=False)
-    resolving: bool = field(default=False, repr=False)
+    reference: Rel | None = None
+    resolving: bool = False
+
+    def __init__(
+        self,
+        name: str,
+        state: int = UNDEFINED,
+        section: Section | None = None,
+        value: int = 0,
+        **more: Any,
+    ) -> None:
+        self.name = name
+        if state != UNDEFINED:
+            self.state, self.section, self.value = state, section, value
+        if more:
+            for key, given in more.items():
+                setattr(self, key, given)
+
+    def __repr__(self) -> str:
+        return f"Symbol({self.name!r}, state={self.state}, value={self.value})"
 
 
 @dataclass(eq=False, slots=True)
@@ -109,10 +128,10 @@ class Scope:
 
 def bind(tree: Expr, scope: Scope) -> Bound:
     """Give the tree its meaning at the present place."""
-    if isinstance(tree, int):
-        return tree
     if isinstance(tree, Name):
         return symbol_value(scope.lookup(tree.name))
+    if isinstance(tree, int):
+        return tree
     if isinstance(tree, Local):
         return symbol_value(scope.local(tree.number, tree.forward))
     if isinstance(tree, Here):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..diagnostics import Problem
-from ..expressions import Modified
+from ..expressions import Modified, Name
 from ..lexer import Span, parse_string, split_operands
-from ..operands import operand
+from ..operands import operand, plain_operand
 from ..sections import DATA_KINDS, SHF_ALLOC, Fixup
 from ..source import encode
 from ..values import Rel, anchored
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..unit import Unit
 
 _LARGEST_ALIGNMENT = 24
+_PLAIN_STRING = re.compile(r'"([^"\\]*)"[ \t]*').fullmatch
 Directive = Callable[["Unit", Span], None]
 
 
@@ -38,6 +40,9 @@ def integers(size: int, aligned: bool = False) -> Directive:
                 f"this stands {extra} byte{'s' * (extra > 1)} behind a multiple of {step}",
                 hint=f"put `.balign {step}` before the label, or use .{size}byte where it is meant",
             )
+        if '"' not in args.text and "(" not in args.text and "'" not in args.text:
+            if not section.nobits and _plain_values(unit, args.text.split(","), size, kind):
+                return
         for index, span in enumerate(split_operands(args.text, args.start)):
             value = _value(unit, span, index)
             if isinstance(value, int):
@@ -50,6 +55,34 @@ def integers(size: int, aligned: bool = False) -> Directive:
                 section.fixups.append(fixup)
 
     return handler
+
+
+def _plain_values(unit: Unit, pieces: list[str], size: int, kind: int) -> bool:
+    """Store numbers that fit and symbols, if there is nothing else; whether that was done."""
+    limit = 1 << 8 * size
+    values: list[int | Name] = []
+    for piece in pieces:
+        kind_, value = plain_operand(piece) or ("", 0)
+        if isinstance(value, Name) or (kind_ == "x" and isinstance(value, int)):
+            values.append(value)
+        else:
+            return False
+    section = unit.section
+    at = len(section.data)
+    out = b""
+    fixups: list[Fixup] = []
+    for value in values:
+        found = unit.bound(value, 0)
+        if not isinstance(found, int):
+            fixups.append(Fixup(at + len(out), kind, found, unit.place))
+            out += bytes(size)
+        elif -limit < found < limit:
+            out += (found & limit - 1).to_bytes(size, "little")
+        else:
+            return False
+    unit.emit(out)
+    section.fixups += fixups
+    return True
 
 
 def _value(unit: Unit, span: Span, index: int):
@@ -88,6 +121,10 @@ def strings(end: bytes) -> Directive:
     """A handler for .ascii (no end) or .asciz (a zero byte after each string)."""
 
     def handler(unit: Unit, args: Span) -> None:
+        plain = _PLAIN_STRING(args.text)
+        if plain is not None:
+            unit.emit(encode(plain[1]) + end)
+            return
         out = b""
         for index, span in enumerate(split_operands(args.text, args.start)):
             try:
@@ -167,8 +204,12 @@ def align_to(power: bool, width: int = 0) -> Directive:
     """
 
     def handler(unit: Unit, args: Span) -> None:
-        spans = _operands(args, 0, 3, "alignment, fill, limit")
-        amount = unit.evaluate(spans[0], 0, "an alignment") if spans else 0
+        text = args.text.strip()
+        if text.isdigit() and text.isascii() and text[0] != "0" and len(text) < 9:
+            spans, amount = [], int(text)
+        else:
+            spans = _operands(args, 0, 3, "alignment, fill, limit")
+            amount = unit.evaluate(spans[0], 0, "an alignment") if spans else 0
         if power:
             if not 0 <= amount <= _LARGEST_ALIGNMENT:
                 raise Problem(

@@ -31,6 +31,10 @@ from .data import check_room
 if TYPE_CHECKING:
     from ..unit import Unit
 
+# A name and a number.
+_PLAIN = re.compile(
+    r"((?:[^\W\d]|[.$])[\w.$]*)[ \t]*,[ \t]*(0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})[ \t]*"
+).fullmatch
 NAME = re.compile(r"(?:[^\W\d]|[.$])[\w.$]*$")
 
 TYPES = {
@@ -105,6 +109,10 @@ def equ(variable: bool) -> Callable[[Unit, Span], None]:
     """A handler for .equ and .set, or .equiv, which may not define again."""
 
     def handler(unit: Unit, args: Span) -> None:
+        plain = _PLAIN(args.text)
+        if plain is not None and plain[1] != ".":
+            set_value(unit, plain[1], int(plain[2], 0), variable)
+            return
         first, second = _two(args, "name, value")
         name = name_of(first, 0)
         value = unit.bound(unit.parse(second, 1), 1)
