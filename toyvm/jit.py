@@ -26,6 +26,7 @@ import platformdirs
 #: Folders and files whose text decides what compiled code does.
 _SOURCES = (
     "jit.py",
+    "pipeline.py",
     "platform.py",
     *(f"isa/{name}.py" for name in ("op", "insn", "table", "csr", "sv32", "causes")),
     *(f"isa/{name}.py" for name in ("rv32i", "rv32m", "rv32a", "zicsr", "priv")),
@@ -145,51 +146,17 @@ if _SHARED:
     numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__}"
 
 
-def _kernel_compiler() -> Any:
-    """A Numba compiler with only those passes that kernels need.
-
-    Kernels have no closures, no `with`, no literals to unroll and nothing to inline, so a third
-    of Numba's work on them is looking for what is not there.
-    """
-    from numba.core import compiler, typed_passes, untyped_passes
-    from numba.core.compiler_machinery import PassManager
-
-    modules: tuple[Any, Any] = (typed_passes, untyped_passes)
-    legalize = next(m.IRLegalization for m in modules if hasattr(m, "IRLegalization"))
-    passes = (
-        (untyped_passes.TranslateByteCode, "analyse bytecode"),
-        (untyped_passes.FixupArgs, "fix up arguments"),
-        (untyped_passes.IRProcessing, "process the intermediate form"),
-        (untyped_passes.GenericRewrites, "rewrite constant subscripts"),
-        (untyped_passes.ReconstructSSA, "single assignment"),
-        (typed_passes.NopythonTypeInference, "infer types"),
-        (typed_passes.PreLowerStripPhis, "remove phi nodes"),
-        (typed_passes.NoPythonSupportedFeatureValidation, "check features"),
-        (legalize, "check the intermediate form"),
-        (typed_passes.AnnotateTypes, "annotate types"),
-        (typed_passes.NativeLowering, "lower to LLVM"),
-        (typed_passes.NoPythonBackend, "machine code"),
-    )
-
-    class KernelCompiler(compiler.CompilerBase):
-        def define_pipelines(self) -> list[Any]:
-            manager = PassManager("kernel")
-            for one, what in passes:
-                manager.add_pass(one, what)
-            manager.finalize()
-            return [manager]
-
-    return KernelCompiler
-
-
 #: Every kernel of the project, in the order in which the modules define them.
 KERNELS: list[Any] = []
-_COMPILER: dict[str, Any] = {"pipeline_class": _kernel_compiler()} if COMPILED else {}
+_COMPILER: dict[str, Any] = {}
+if COMPILED:
+    from toyvm import pipeline
+
+    _COMPILER["pipeline_class"] = pipeline.KernelCompiler
 
 
 def _compile(function: Callable[..., Any], from_python: bool, inline: bool = False) -> Any:
     compiled = numba.njit(
-        cache=_CACHED,
         nogil=True,
         error_model="numpy",
         _nrt=False,
@@ -198,6 +165,8 @@ def _compile(function: Callable[..., Any], from_python: bool, inline: bool = Fal
         forceinline=inline,
         **_COMPILER,
     )(function)
+    if COMPILED and _CACHED and from_python:
+        compiled._cache = pipeline.KernelCache(function)
     KERNELS.append(compiled)
     return compiled
 
