@@ -19,7 +19,8 @@
     .globl pv_window
     .globl pv_features
 
-# pv_init: look for the hypervisor, and keep the interrupt flag in memory if it lets us.
+# pv_init: look for the hypervisor, take from it what it offers: sret without an exit, and the
+# interrupt flag in memory.
 # In: none.  Out: none.  Clobbers: t0, a0, a1, a6, a7.
 pv_init:
     prologue 0
@@ -30,12 +31,15 @@ pv_init:
     li   a6, PV_FEATURES
     ecall
     store_word a1, pv_features, t0
-    andi a1, a1, PV_CAN_FLAG
-    beqz a1, 1f
+    li   a0, 1
+    li   a6, PV_RETURNS
+    andi t0, a1, PV_CAN_RETURN
+    bnez t0, 2f
     la   a0, flag
-    li   a7, PV_EXT
     li   a6, PV_SET_FLAG
-    ecall
+    andi t0, a1, PV_CAN_FLAG
+    beqz t0, 1f
+2:  ecall
 1:  epilogue 0
 
 # pv_store: write a page-table entry, now or with the next pv_flush.

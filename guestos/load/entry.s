@@ -35,6 +35,7 @@ _start:
     la   t0, trap_entry
     csrw stvec, t0
     csrw sie, zero
+    call pv_init
     la   a0, name
     call print_str
     la   a0, text_start

@@ -33,6 +33,16 @@ def test_json_of_an_equal_run(cli):
     assert facts["difference"] is None
 
 
+def test_every_technique(cli):
+    assert cli("compare", "hello", "--technique", "s").code == 0
+    result = cli("compare", "hello", "--technique", "pv")
+    assert result.code == 0
+    assert "the bare machine answers the hypervisor's calls" in result.out
+    facts = cli("compare", "hello", "--technique", "upv", "--json").json
+    assert (facts["equal"], facts["hypercalls"]) == (True, 0)
+    assert cli("compare", "hello", "--technique", "xyz").code == 2
+
+
 def test_wrong_usage(cli):
     assert cli("compare", "hello", "--every", "0").code == 2
     result = cli("compare", "hello", "--net", "socket:localhost:1")

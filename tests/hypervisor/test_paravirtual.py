@@ -201,3 +201,59 @@ def test_teachos_does_the_same_with_fewer_exits() -> None:
     assert exits["s"]["ecall"] == 0 < exits["u"]["ecall"]
     assert exits["pv"]["sfence"] < exits["s"]["sfence"]
     assert exits["pv"]["fill"] < exits["s"]["fill"]
+    # Its returns do without us.
+    assert exits["pv"]["sret"] == 0 < exits["s"]["sret"]
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("syscalls", 0.05), ("switches", 1.05), ("faults", 1.5)]
+)
+def test_what_is_left_of_the_loads_on_the_last_rung(name: str, most: float) -> None:
+    """Exits of one system call, switch or page of a kernel that uses the calls."""
+    times = {"syscalls": 2_000, "switches": 1_000, "faults": 1_024}[name]
+    operations = 2 * times if name == "switches" else times
+    exits = {}
+    for technique in ("s", "pv"):
+        vm = Vm(ram=manifest()[name].ram, technique=technique)
+        vm.load(build(name, {"LOAD_TIMES": times}))
+        stop = vm.run(1 << 40)
+        assert (stop.reason, stop.code, vm.errors) == ("exit", 0, 0)
+        exits[technique] = vm.ledger.total / operations
+    assert exits["pv"] < most
+    assert exits["pv"] < 0.7 * exits["s"]
+
+
+def test_returns_without_an_exit_can_be_taken_back() -> None:
+    source = """
+    la   t0, user
+    csrw stvec, t0
+    li   t0, SATP_MODE | %#x
+    csrw satp, t0
+    sfence.vma
+    li   s0, 3
+    li   s1, 1                   # free, not free, refused
+again:
+    mv   a0, s1
+    pv   4
+    mv   s2, a0
+    la   t0, 1f
+    csrw sepc, t0
+    li   t0, MSTATUS_SPP
+    csrs sstatus, t0
+    sret
+1:  xori s1, s1, 1
+    addi s0, s0, -1
+    bnez s0, again
+    li   a0, 2
+    pv   4
+    mv   s3, a0
+    pass
+user:
+    fail 1
+""" % (ROOT >> 12)
+    vm = run(source, "pv")
+    assert vm.ledger["sret"] == 1
+    assert (int(vm.x[18]), int(vm.x[19])) == (0, INVALID)
+    vm = run(source, "upv")
+    assert vm.ledger["sret"] == 3
+    assert (int(vm.x[18]), int(vm.x[19])) == (NOT_SUPPORTED, NOT_SUPPORTED)

@@ -7,6 +7,7 @@ any other; docs/paravirtual.md is its specification for writers of guests.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final, Protocol
 
 import numpy as np
@@ -18,11 +19,12 @@ from toyvm.machine.memory import GuestRam
 
 EXT_PV: Final = 0x0974_6F79
 """0x09 for vendors, then the bytes "toy"."""
-FEATURES, SET_FLAG, UPDATE, YIELD = range(4)
+FEATURES, SET_FLAG, UPDATE, YIELD, RETURNS = range(5)
 FEATURE_UPDATE: Final = 1 << 0
 FEATURE_YIELD: Final = 1 << 1
 FEATURE_FLAG: Final = 1 << 2
 FEATURE_ROOTS: Final = 1 << 3
+FEATURE_RETURNS: Final = 1 << 4
 NO_FLAG: Final = 0xFFFF_FFFF
 UPDATE_MAX: Final = 512
 """Entries of one update: a page full of pairs."""
@@ -37,28 +39,37 @@ class Guest(Protocol):
     @property
     def control(self) -> np.ndarray: ...
 
-    def store_entry(self, pa: int, value: int) -> bool:
-        """Write a word of a guest's page table; False if there is no memory for it."""
+    def store_entries(self, pa: int, data: bytes) -> bool:
+        """Write words of a guest's page table; False if there is no memory for them."""
 
     def yield_turn(self) -> None:
         """The guest gives up the rest of its slice."""
 
+    def free_returns(self, free: bool) -> None:
+        """May the guest's sret go without an exit?"""
+
 
 class Paravirtual:
-    """Answers the calls of one VM; `flag` says if it may keep its SIE in memory."""
+    """Answers the calls of one VM.
 
-    def __init__(self, vm: Guest, flag: bool) -> None:
+    `flag` says if it may keep its SIE in memory, `returns` if its sret may go without an exit.
+    """
+
+    def __init__(self, vm: Guest, flag: bool, returns: bool) -> None:
         self._vm = vm
         self.features = FEATURE_UPDATE | FEATURE_YIELD | FEATURE_ROOTS
         if flag:
             self.features |= FEATURE_FLAG
-        self.calls = [0, 0, 0, 0]
+        if returns:
+            self.features |= FEATURE_RETURNS
+        self.calls = [0, 0, 0, 0, 0]
         """How often each function was called."""
         self._functions: list[Callable[[Sequence[int]], Result]] = [
             lambda args: (SUCCESS, self.features),
             self._set_flag,
             self._update,
             self._yield,
+            self._returns,
         ]
 
     def call(self, args: Sequence[int]) -> Result:
@@ -98,15 +109,32 @@ class Paravirtual:
         data = memory.read(pa, _PAIR * count) if count <= UPDATE_MAX else None
         if data is None:
             return ERR_INVALID_PARAM, 0
-        words = np.frombuffer(data, dtype="<u4").tolist()
-        pairs = list(zip(words[::2], words[1::2], strict=True))
-        if any(at % 4 or memory.read(at, 4) is None for at, _ in pairs):
+        runs = _runs(np.frombuffer(data, dtype="<u4").reshape(-1, 2))
+        if any(at % 4 or memory.read(at, len(words)) is None for at, words in runs):
             return ERR_INVALID_PARAM, 0
-        for at, value in pairs:
-            if not self._vm.store_entry(at, value):
+        for at, words in runs:
+            if not self._vm.store_entries(at, words):
                 return ERR_INVALID_PARAM, 0
         return SUCCESS, count
 
     def _yield(self, args: Sequence[int]) -> Result:
         self._vm.yield_turn()
         return SUCCESS, 0
+
+    def _returns(self, args: Sequence[int]) -> Result:
+        """a0: 1 if sret need not exit any more, 0 if it shall again."""
+        if not self.features & FEATURE_RETURNS:
+            return ERR_NOT_SUPPORTED, 0
+        if args[0] > 1:
+            return ERR_INVALID_PARAM, 0
+        self._vm.free_returns(bool(args[0]))
+        return SUCCESS, 0
+
+
+def _runs(pairs: np.ndarray) -> list[tuple[int, bytes]]:
+    """Pairs (address, word) as (address, words) for each stretch of ascending neighbours."""
+    at, words = pairs[:, 0].astype(np.int64), pairs[:, 1].copy()
+    cuts = [0, *(np.flatnonzero(np.diff(at) != 4) + 1).tolist(), len(at)]
+    return [
+        (int(at[first]), words[first:end].tobytes()) for first, end in pairwise(cuts) if first < end
+    ]

@@ -53,6 +53,8 @@ FLAG: Final = _SCALARS + 9
 """Paravirtual: offset in the host's RAM of the guest's interrupt flag, 0 for none."""
 PV_MASKED: Final = _SCALARS + 10
 """How often the guest was told of an interrupt that its flag held back."""
+TRAPS: Final = _SCALARS + 11
+"""TVM, TW, TSR: what traps while the guest runs in real S-mode with translation."""
 SAMPLES: Final = _SCALARS + 16
 """For each cause: exits whose time in the hypervisor was measured (one in SAMPLE_EVERY)."""
 SAMPLE_TICKS: Final = SAMPLES + ledger.COUNT
@@ -328,6 +330,13 @@ def sync(h, c, pa):
                 store32(h.ram, (c[NODE_FRAME + i] << 12) + (index << 2), np.int64(0))
                 tlb.flush_address(h.p, h.tlb, (below - 1) << 22 | index << 12)
         i += 1
+
+
+@entry_kernel
+def sync_all(h, c, places):
+    """`sync` for each address of an int64 array."""
+    for i in range(places.size):
+        sync(h, c, places[i])
 
 
 # ---- roots -------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ EXIT_FRAMES: Final = 17
 """The reserve of frames is empty."""
 _FUEL: Final = 4096
 """Exits without a step of progress after which a slice ends all the same."""
-_TRAPS_OF_S: Final = csr.MSTATUS_TVM | csr.MSTATUS_TW | csr.MSTATUS_TSR
+TRAPS_OF_S: Final = csr.MSTATUS_TVM | csr.MSTATUS_TW | csr.MSTATUS_TSR
 _LIGHT: Final = s.EFFECT_TRANSLATION | s.EFFECT_INTERRUPT | s.EFFECT_TIMER | s.EFFECT_COUNTER
 """Effects that `_prepare` answers."""
 _NATIVE_CAUSES: Final = 1 << 0 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8
@@ -30,13 +30,15 @@ _NATIVE_CAUSES: Final = 1 << 0 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8
 
 
 @kernel
-def _load_supervisor(p, v):
+def _load_supervisor(p, v, c):
     """Technique s: the guest's supervisor CSRs, interrupts and clock into the real hart."""
     satp = p[s.SATP]
     for field in range(s.MSTATUS, s.INSTRET_OFFSET + 1):
         p[field] = v[field]
     p[s.SATP] = satp
-    p[s.MSTATUS] = (v[s.MSTATUS] & csr.SSTATUS_MASK) | _TRAPS_OF_S
+    # Without translation S and U have different roots, so sret must come here.
+    traps = c[shadow.TRAPS] if v[s.SATP] & csr.SATP_MODE else np.int64(TRAPS_OF_S)
+    p[s.MSTATUS] = (v[s.MSTATUS] & (csr.SSTATUS_MASK | csr.MSTATUS_TSR)) | traps
     p[s.MEDELEG] = v[s.MEDELEG] & _NATIVE_CAUSES
     p[s.MCOUNTEREN] = 0
     p[s.MODE] = v[s.MODE]
@@ -89,7 +91,7 @@ def _enter(h, g, c, end):
     if c[shadow.TECHNIQUE] != shadow.TECHNIQUE_U:
         supervisor = shadow.native(v, c)
         if supervisor:
-            _load_supervisor(p, v)
+            _load_supervisor(p, v, c)
         else:
             p[s.MODE] = s.MODE_U
             p[s.MSTATUS] = 0

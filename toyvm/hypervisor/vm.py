@@ -17,6 +17,7 @@ from toyvm.hypervisor.frames import HostMemory
 from toyvm.hypervisor.ledger import Ledger
 from toyvm.hypervisor.narrate import narrate
 from toyvm.hypervisor.paravirtual import EXT_PV, Paravirtual
+from toyvm.isa import csr
 from toyvm.machine.board import Console
 from toyvm.machine.boot import Boot
 from toyvm.machine.computer import BUDGET, ERROR, EXIT, Computer, Stop
@@ -68,6 +69,7 @@ class Vcpu(Hart):
         self.control = np.zeros(shadow.FIELDS, dtype=np.int64)
         self.control[shadow.TECHNIQUE] = TECHNIQUES[technique]
         self.control[shadow.PROTECT] = int(shadow_mode == "protect")
+        self.control[shadow.TRAPS] = vcpu.TRAPS_OF_S
         self.guest_core = access.Core(
             x=self.x,
             p=record,
@@ -174,7 +176,9 @@ class Vm(Computer):
         self._exactly = False
         """True while one entry of a guest's table is written, which `sync` answers exactly."""
         if technique in ("upv", "pv"):
-            self.paravirtual = Paravirtual(self, flag=technique == "upv" and vcpus == 1)
+            self.paravirtual = Paravirtual(
+                self, flag=technique == "upv" and vcpus == 1, returns=technique == "pv"
+            )
             self.sbi.extend(EXT_PV, self.paravirtual.call)
 
     @property
@@ -190,6 +194,7 @@ class Vm(Computer):
             hart.control[shadow.SAMPLES : shadow.SAMPLES + 2 * ledger.COUNT] = 0
             hart.control[shadow.SERIAL] = 0
             hart.control[shadow.FLAG] = 0
+            hart.control[shadow.TRAPS] = vcpu.TRAPS_OF_S
             hart.told = 0
             self._forget_translations(hart)
 
@@ -399,14 +404,20 @@ class Vm(Computer):
 
     # ---- what hypercalls ask of us (paravirtual.Guest) ------------------------------------------
 
-    def store_entry(self, pa: int, value: int) -> bool:
-        """Write a word of the guest's page tables and forget what was made from it."""
+    def store_entries(self, pa: int, data: bytes) -> bool:
+        """Write words of the guest's page tables and forget what was made from them."""
         self._exactly = True
-        done = self.memory.write(pa, value.to_bytes(4, "little"))
+        done = self.memory.write(pa, data)
         self._exactly = False
+        places = np.arange(pa, pa + len(data), 4, dtype=np.int64)
         for hart in self.harts:
-            shadow.sync(hart.core, hart.control, np.int64(pa))
+            shadow.sync_all(hart.core, hart.control, places)
         return done
+
+    def free_returns(self, free: bool) -> None:
+        """May the guest's sret go without us?"""
+        for hart in self.harts:
+            hart.control[shadow.TRAPS] = vcpu.TRAPS_OF_S & ~(csr.MSTATUS_TSR if free else 0)
 
     def yield_turn(self) -> None:
         """End the slice, if there are slices."""
