@@ -8,9 +8,10 @@ import time
 import pytest
 
 from tests.hypervisor.guests import BASE, RAM, RX, A, D, R, Tables, W, guest, identity
-from tests.support.tiers import Tiers, both, translate_eagerly
+from tests.support.tiers import QuickCode, Tiers, both, translate_eagerly
 from toyvm.hart import ops
 from toyvm.hart import state as s
+from toyvm.hart.translate import pool as pools
 from toyvm.hart.translate import translator as tier2
 from toyvm.hart.translate.backend import unavailable
 from toyvm.hart.translate.pool import Pool
@@ -431,8 +432,9 @@ def test_two_vms_share_one_translation() -> None:
     assert len({tuple(vm.x[:32].tolist()) for vm in vms}) == 1
 
 
-def test_memory_is_bounded_and_given_back() -> None:
+def test_memory_is_bounded_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool with room for hardly anything: code is unloaded, and the guest does not notice."""
+    monkeypatch.setattr(pools, "Code", QuickCode)
     pool = Pool(limit=60_000)
     body = "".join(
         f"""
