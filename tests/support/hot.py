@@ -9,8 +9,9 @@ The *routines* are loops with loads and stores over several pages, calls, indire
 atomics, CSRs and fences; some store into code, their own or that of another one.  ``FAMILY``
 programs share them and the handlers, as processes share a library: so translating them pays.
 
-Registers: x8 is the pointer and x9 the counter of a loop, x1, x5 and x18 link, x6 and x7 hold what
-a routine computes addresses with.  Handlers keep what short programs say.
+Registers: x8 is the pointer and x9 the counter of a loop, x19 and x20 more pointers, x21 what they
+may move by; x1, x5 and x18 link, x6 and x7 hold what a routine computes addresses with.  Handlers
+keep what short programs say.
 """
 
 from __future__ import annotations
@@ -21,7 +22,17 @@ from functools import lru_cache
 
 from tests.support.asm import BRANCHES, LOADS, R_TYPE, SHIFTS, STORES, Asm
 from tests.support.kernel_handlers import RESUME
-from tests.support.kernel_tables import VA_ALIAS, VA_SUPER, VA_USER
+from tests.support.kernel_tables import (
+    A_BIT,
+    D_BIT,
+    VA_ALIAS,
+    VA_SUPER,
+    VA_USER,
+    R,
+    V,
+    W,
+    pte,
+)
 from tests.support.programs import IMMEDIATE_OPS, immediate
 from tests.support.short import KINDS, LAYOUT, Family, Short
 
@@ -31,7 +42,10 @@ LIBRARY = LAYOUT.body + 0x1000
 LIBRARY_PAGES = 3
 PARTS = 8
 COUNTER, POINTER, LINK, LEAF_LINK, SAVED = 9, 8, 1, 5, 18
-FREE = (2, 3, 4, 10, 11, 12, 13, 14, 15, 16, 19, 20, 21, 22, 23, 24, 25)
+POINTERS = (POINTER, 19, 20)
+STEP = 21
+"""A register that pointers may move by."""
+FREE: tuple[int, ...] = (2, 3, 4, 10, 11, 12, 13, 14, 15, 16, 19, 20, 21, 22, 23, 24, 25)
 """Registers that a routine may write at any time."""
 
 
@@ -44,16 +58,27 @@ class HotFamily(Family):
         self.slots: list[int] = []
         """Addresses of instructions that programs overwrite with one of `self.patches`."""
         self.patches: list[int] = []
+        self.writable = FREE
         self.a = Asm(LIBRARY)
         self.library()
         code = self.a.image()
         assert len(code) <= 0x1000 * LIBRARY_PAGES
         start = LIBRARY - LAYOUT.base
-        self.image = self.image[:start] + code + self.image[start + len(code) :]
+        image = bytearray(self.image[:start] + code + self.image[start + len(code) :])
+        for pa, word in self.edges().items():
+            image[pa - self.at.base : pa - self.at.base + 4] = word.to_bytes(4, "little")
+        self.image = bytes(image)
         self.targets = {name: self.a.labels[name] for name in self.routines}
         disturbing = self.choices
         self.choices = disturbing + [self.call_routine] * (2 * len(disturbing))
         self.choices += [self.patch] * (len(disturbing) // 8)
+
+    def edges(self) -> dict[int, int]:
+        """Page tables that also map the first and the last pages of the address space."""
+        at = self.at
+        table = pte(at.table_identity, V)
+        last = pte(at.data + 0x1000 * self.rng.randrange(4), V | R | W | A_BIT | D_BIT)
+        return {at.root: table, at.root + 4 * 1023: table, at.table_identity + 4 * 1023: last}
 
     # ---- routines -------------------------------------------------------------------------
 
@@ -65,8 +90,10 @@ class HotFamily(Family):
         for _ in range(2):
             word.addi(rng.choice(FREE), rng.choice(FREE), rng.randrange(-2048, 2048))
         self.patches = word.words()
-        for i in range(4):
+        for i in range(3):
             self.routine(f"loop{i}", leaves)
+        for i in range(4):
+            self.stream(f"stream{i}")
         a.pad_to(LIBRARY + 0x1000 - 4 * rng.randrange(3, 12))
         self.routine("across", leaves)
         a.pad_to(LIBRARY + 0x2000)
@@ -111,6 +138,56 @@ class HotFamily(Family):
         a.bne(COUNTER, 0, again)
         a.jalr(0, SAVED, 0)
 
+    def stream(self, name: str) -> None:
+        """A loop without calls: pointers that move by fixed steps, as most hot loops are."""
+        rng, a = self.rng, self.a
+        self.routines.append(name)
+        a.label(name)
+        moving = rng.sample(POINTERS, rng.choice((1, 1, 2, 3)))
+        self.writable = tuple(i for i in FREE if i not in (*moving, STEP))
+        a.addi(COUNTER, 0, rng.randrange(2, 60))
+        if rng.random() < 0.8:
+            a.addi(STEP, 0, rng.choice((4, 4, 8, 1, 2, 16, 0x100, 0, -4)))
+        again, end = self.new_label(), self.new_label()
+        a.label(again)
+        kinds = [self.work] * 2 + [lambda: self.walk(moving)] * 5
+        kinds += [lambda: self.move(rng.choice(moving))]
+        early = rng.random() < 0.25
+        for _ in range(rng.randrange(2, 8)):
+            if rng.random() < 0.12:
+                over = self.new_label()
+                a.op(rng.choice(tuple(BRANCHES)), self.source(), self.source(), over)
+                rng.choice(kinds)()
+                a.label(over)
+            rng.choice(kinds)()
+        for pointer in moving:
+            self.move(pointer)
+        a.addi(COUNTER, COUNTER, -1)
+        if early:
+            a.op("beq", COUNTER, 0, end)
+            a.op(rng.choice(tuple(BRANCHES)), self.source(), self.source(), again)
+            self.walk(moving)
+        a.bne(COUNTER, 0, again)
+        a.label(end)
+        a.jalr(0, LINK, 0)
+        self.writable = FREE
+
+    def walk(self, moving: list[int]) -> None:
+        """An access by one of the pointers, nearly always aligned if the pointer is."""
+        rng = self.rng
+        name = rng.choice(tuple(LOADS) + tuple(STORES))
+        width = {"b": 1, "h": 2, "w": 4}[name[1]]
+        offset = width * rng.choice((0, 0, 1, 2, 5, -1, rng.randrange(-64, 64)))
+        self.a.op(name, self.free(), offset + (rng.random() < 0.03), rng.choice(moving))
+
+    def move(self, pointer: int) -> None:
+        """A step of a pointer."""
+        rng = self.rng
+        if rng.random() < 0.3:
+            self.a.add(pointer, *rng.choice(((pointer, STEP), (STEP, pointer))))
+        else:
+            self.a.addi(pointer, pointer, rng.choice((4, 4, 8, 1, 2, 12, 0x40, -4, -8, 0x200, 0)))
+
     def address_of(self, register: int, target: int) -> None:
         """A place of the image, wherever it is mapped."""
         distance = target - self.a.here
@@ -118,7 +195,7 @@ class HotFamily(Family):
         self.a.addi(register, register, ((distance & 0xFFF) ^ 0x800) - 0x800)
 
     def free(self) -> int:
-        return self.rng.choice(FREE)
+        return self.rng.choice(self.writable)
 
     def work(self) -> None:
         """Arithmetic."""
@@ -198,14 +275,28 @@ class HotFamily(Family):
         else:
             a.sfence_vma(rng.choice((0, POINTER)), 0)
 
+    def pointer(self) -> int:
+        """An address from which a loop may walk, often at the end of a page."""
+        rng = self.rng
+        if rng.random() < 0.08:
+            return rng.choice((0, -0x1000, -64, 32)) + rng.randrange(0, 64, 4) & 0xFFFF_FFFF
+        data = (self.at.data, self.at.data, VA_USER + 0x8000, VA_ALIAS, VA_SUPER + 0x8000)
+        page = rng.choice(data) + 0x1000 * rng.randrange(4)
+        if rng.random() < 0.4:
+            return page + 0x1000 - rng.randrange(4, 128, 4)
+        return page + rng.randrange(0, 0x1000, rng.choice((4, 4, 4, 4, 1)))
+
     # ---- bodies ---------------------------------------------------------------------------
 
     def call_routine(self) -> None:
         """A pointer, and a call of a routine."""
         rng, a = self.rng, self.a
-        data = (self.at.data, self.at.data, VA_USER + 0x8000, VA_ALIAS, VA_SUPER + 0x8000)
-        a.li(POINTER, rng.choice(data) + rng.randrange(0x200, 0x3A00, rng.choice((4, 4, 4, 4, 1))))
         name = rng.choice(self.routines)
+        a.li(POINTER, self.pointer())
+        if "stream" in name:
+            for other in POINTERS[1:]:
+                if rng.random() < 0.6:
+                    a.li(other, self.pointer())
         distance = self.targets[name] - a.here
         if rng.random() < 0.7:
             a.jal(LINK, distance)
