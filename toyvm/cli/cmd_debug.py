@@ -169,6 +169,7 @@ class _Worlds:
                 lab, open_lab_image, {name: data.extend for name, data in collected.items()}
             )
             self._open = running
+            running.hypervisor.keep_dead = True
             guests = [
                 Guest(
                     LiveTarget(guest.vm, guest.name, "vm", collected[guest.name]),

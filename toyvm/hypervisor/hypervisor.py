@@ -39,6 +39,8 @@ class Hypervisor:
 
     #: Rounds that guests without a common switch may run in one go.
     batch = 40
+    #: Keep the memory of VMs that died, for who wants to look at it.
+    keep_dead = False
 
     def __init__(
         self,
@@ -116,14 +118,31 @@ class Hypervisor:
             self._steal()
         # A VM can end while frames are delivered, too: its card may raise.
         for vm in active:
-            if vm.stopped is not None and self.finished:
-                self.finished(vm, vm.stopped)
+            if vm.stopped is not None:
+                self._bury(vm, vm.stopped)
         active = self.running
         if not active:
             return False
         if asleep == len(active) and not moved and not any(vm.hart_pending() for vm in active):
             return self._jump(active)
         return True
+
+    def _bury(self, vm: Vm, stop: Stop) -> None:
+        """Tell that a VM has ended; the frames of one that died are free at once."""
+        if self.finished:
+            self.finished(vm, stop)
+        if stop.reason == ERROR and not self.keep_dead:
+            vm.release()
+
+    def destroy(self, name: str) -> None:
+        """Take a VM away, running or not; its frames are free.  KeyError if there is none."""
+        vm = next((vm for vm in self.vms if vm.name == name), None)
+        if vm is None:
+            raise KeyError(f"no VM called {name!r}")
+        vm.release()
+        self.vms.remove(vm)
+        self._plan.remove(name)
+        del self.stolen[name]
 
     # ---- who runs how long ----------------------------------------------------------------------
 

@@ -125,6 +125,11 @@ class Rounds:
         self.shares[name] = share
         self._owed[name] = Fraction(0)
 
+    def remove(self, name: str) -> None:
+        """A guest that is gone."""
+        del self.shares[name], self._owed[name]
+        self._plans.clear()
+
     def _plan(self, names: tuple[str, ...]) -> _Plan:
         plan = self._plans.get(names)
         if plan is None:

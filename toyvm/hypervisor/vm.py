@@ -22,6 +22,7 @@ from toyvm.machine.board import Console
 from toyvm.machine.boot import Boot
 from toyvm.machine.computer import BUDGET, ERROR, EXIT, Computer, Stop
 from toyvm.machine.harts import TURN, check_harts
+from toyvm.machine.loader import Program
 from toyvm.machine.machine import check_pmp
 from toyvm.machine.memory import PAGE, check_ram_size
 from toyvm.platform import RAM_BASE
@@ -142,6 +143,7 @@ class Vm(Computer):
         self.technique = technique
         self.shadow_mode = shadow_mode
         self._cramped = (-1, 0)
+        self._released = False
         self.compiled_ns = 0
         """Nanoseconds of the host spent in compiled code: the guest itself and its exits."""
         own: list[Vcpu] = []
@@ -198,6 +200,11 @@ class Vm(Computer):
             hart.told = 0
             self._forget_translations(hart)
 
+    def load(self, image: Any) -> Program:
+        """As Computer.load; a VM that gave its frames back takes new ones."""
+        self._released = False
+        return super().load(image)
+
     def _forget_translations(self, hart: Hart) -> None:
         assert isinstance(hart, Vcpu)
         shadow.drop_all(hart.core, hart.control)
@@ -243,6 +250,8 @@ class Vm(Computer):
     def _refill(self) -> str:
         """Take frames from the host into the reserve; why there are none, or nothing."""
         c = self.control
+        if self._released:
+            return f"{self.name} has given its frames back"
         try:
             frames = self.host.take(self.name, REFILL)
         except MemoryError as error:
@@ -265,6 +274,8 @@ class Vm(Computer):
         why = self._refill()
         if not why:
             return True
+        if self._released:
+            return False
         before, times = self._cramped
         times = times + 1 if before == self.steps else 0
         self._cramped = (self.steps, times)
@@ -301,7 +312,11 @@ class Vm(Computer):
                 self._forget_translations(hart)
 
     def release(self) -> None:
-        """Give all frames back to the host; the VM cannot run any more."""
+        """Give all frames back to the host; the VM cannot run, and nothing can be written to it.
+
+        `load` brings it back to life.
+        """
+        self._released = True
         for hart in self.harts:
             self._forget_translations(hart)
             hart.flush()

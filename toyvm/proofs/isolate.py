@@ -121,6 +121,7 @@ def follow(
 ) -> Course:
     """One run of the lab, in which B is looked at."""
     running = start()
+    running.hypervisor.keep_dead = True
     try:
         for name in halted:
             halt(running, name)
@@ -203,6 +204,7 @@ def checksums(host: Any) -> list[int]:
 def contained(start: Start, a: str, until: int) -> tuple[int, list[int]]:
     """A alone: how many frames of the host are not A's, and which of them changed."""
     running = start()
+    running.hypervisor.keep_dead = True
     try:
         hypervisor = running.hypervisor
         vm = find(running, a)
