@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,7 @@ def words(name: str, source: int, rd: int) -> list[int]:
     return [number << 20 | low for number in range(4096)]
 
 
-def play(kind: str, name: str, mode: str, numbers: list[int]) -> Counter[int | None]:
+def play(kind: str, name: str, mode: str, numbers: Sequence[int]) -> Counter[int | None]:
     runner = Counting(kind)
     runner.begin()
     rng = random.Random(f"every CSR {kind} {name} {mode}")

@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import ast
 import copy
+import hashlib
 import importlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_SHARED = ("toyvm.hart.csrfile", "toyvm.hart.trap", "toyvm.hart.mmu")
+_HYPERVISOR = tuple(
+    f"toyvm.hypervisor.{name}" for name in ("vcpu", "emulate", "shadow", "reflect", "mmio")
+)
+#: What is judged together.  `constants` are the masks and numbers of the other modules (isa above
+#: all) and of their own that the kernels of the first two sets use, wrong wherever they are used.
 SETS = {
-    "shared": ("toyvm.hart.csrfile", "toyvm.hart.trap", "toyvm.hart.mmu"),
-    "hypervisor": tuple(
-        f"toyvm.hypervisor.{name}" for name in ("vcpu", "emulate", "shadow", "reflect", "mmio")
-    ),
+    "shared": _SHARED,
+    "hypervisor": _HYPERVISOR,
+    "memory": ("toyvm.hart.access", "toyvm.hart.tlb", "toyvm.hart.events"),
+    "constants": _SHARED + _HYPERVISOR,
 }
+#: Modules whose names are places in an array, not values; a few of them are values all the same.
+_PLACES = {"s", "shadow", "ledger", "ops"}
+_VALUES = ("MODE_", "EFFECT_", "MASK32", "NEVER")
 COMPARE = {
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Lt: (ast.LtE, ast.GtE),
     ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
@@ -31,62 +42,106 @@ BINARY = {
 }  # fmt: skip
 
 
+Changes = Callable[[ast.AST], list[tuple[str, Any]]]
+
+
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: where it is, what was done, and the function with it."""
+    """One mistake: where it is and what was done.
+
+    `node` is the place in `ast.walk(source)`, `variant` which of its changes, `number` which of
+    the mutants of this function that read alike.
+    """
 
     module: str
     function: str
     line: int
     what: str
-    tree: ast.FunctionDef
+    number: int
+    node: int
+    variant: int
+    source: ast.FunctionDef
+    changes: Changes
 
     def __str__(self) -> str:
         return f"{self.module.split('.', 1)[1]}:{self.line} {self.function}: {self.what}"
 
+    @property
+    def name(self) -> str:
+        """The same as long as the function is: it has no line in it."""
+        again = f" #{self.number}" if self.number else ""
+        return f"{self.module.split('.', 1)[1]}.{self.function}: {self.what}{again}"
+
     def install(self) -> None:
         """Give the function this code.  There is no way back but a process of its own."""
-        module: Any = importlib.import_module(self.module)
-        tree = copy.deepcopy(self.tree)
-        tree.decorator_list = []
-        unit = ast.fix_missing_locations(ast.Module([tree], []))
-        names: dict[str, Any] = {}
-        exec(compile(unit, module.__file__, "exec"), vars(module), names)
-        getattr(module, self.function).__code__ = names[self.function].__code__
+        tree = copy.deepcopy(self.source)
+        self.changes(list(ast.walk(tree))[self.node])[self.variant][1]()
+        install(self.module, tree)
+
+    def changed(self, node: ast.AST) -> Any:
+        """A copy of its node alone, with the mistake in it."""
+        other = copy.deepcopy(node)
+        self.changes(other)[self.variant][1]()
+        return other
+
+
+def install(module_name: str, tree: ast.FunctionDef) -> None:
+    """Replace the code of a kernel by that of `tree`."""
+    module: Any = importlib.import_module(module_name)
+    tree.decorator_list = []
+    unit = ast.fix_missing_locations(ast.Module([tree], []))
+    names: dict[str, Any] = {}
+    exec(compile(unit, module.__file__, "exec"), vars(module), names)
+    getattr(module, tree.name).__code__ = names[tree.name].__code__
+
+
+def text_hash(name: str) -> str:
+    """Of the modules of a set and of the operators: what numbers and names of mutants depend on."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for module in SETS[name]:
+        digest.update(Path(str(importlib.import_module(module).__file__)).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _is_kernel(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef) and any(
-        isinstance(d, ast.Name) and d.id in ("kernel", "entry_kernel") for d in node.decorator_list
+        isinstance(d, ast.Name) and d.id in ("kernel", "entry_kernel", "inline_kernel")
+        for d in node.decorator_list
     )
 
 
 def mutants(name: str) -> list[Mutant]:
     """All mutants of a set, in the order of the source."""
-    out = []
+    out: list[Mutant] = []
+    changes = _constants if name == "constants" else _changes
     for module in SETS[name]:
         path = Path(str(importlib.import_module(module).__file__))
         for function in ast.parse(path.read_text("utf-8")).body:
             if _is_kernel(function):
                 assert isinstance(function, ast.FunctionDef)
-                out += list(_of_function(module, function))
+                out += list(_of_function(module, function, changes))
     return out
 
 
-def _of_function(module: str, function: ast.FunctionDef) -> Iterator[Mutant]:
+def _of_function(module: str, function: ast.FunctionDef, changes: Changes) -> Iterator[Mutant]:
     body = function.body
     if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         # The docstring is not code.
-        function = copy.deepcopy(function)
-        function.body = function.body[1:] or [ast.Pass()]
-    nodes = list(ast.walk(function))
-    for index, node in enumerate(nodes):
-        for variant, (what, change) in enumerate(_changes(node)):
-            tree = copy.deepcopy(function)
-            target = list(ast.walk(tree))[index]
-            list(_changes(target))[variant][1]()
-            assert change
-            yield Mutant(module, function.name, getattr(node, "lineno", 0), what, tree)
+        function.body = body[1:] or [ast.Pass()]
+    seen: Counter[str] = Counter()
+    for index, node in enumerate(ast.walk(function)):
+        if changes is _constants and changes(node) and not _value(module, node):
+            continue  # nothing can be taken from 0, and twice 0 is 0
+        for variant, (what, _) in enumerate(changes(node)):
+            line = getattr(node, "lineno", 0)
+            of = seen[what]
+            yield Mutant(module, function.name, line, what, of, index, variant, function, changes)
+            seen[what] += 1
+
+
+def _value(module: str, node: ast.AST) -> Any:
+    assert isinstance(node, ast.expr)
+    return eval(ast.unparse(node), vars(importlib.import_module(module)))
 
 
 def _changes(node: ast.AST) -> list[tuple[str, Any]]:
@@ -121,6 +176,30 @@ def _changes(node: ast.AST) -> list[tuple[str, Any]]:
     return found
 
 
+def _constants(node: ast.AST) -> list[tuple[str, Any]]:
+    """As `_changes`: a constant of a module loses its lowest bit, or is doubled."""
+    text = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+    module, _, name = text.rpartition(".")
+    if not name.lstrip("_").isupper() or (module in _PLACES and not name.startswith(_VALUES)):
+        return []
+    if "." in module or module == "np":
+        return []
+
+    def become(op: ast.operator, right: ast.expr) -> Any:
+        def change() -> None:
+            left = copy.deepcopy(node)
+            node.__class__ = ast.BinOp
+            node.__dict__.update(left=left, op=op, right=right)
+
+        return change
+
+    less = ast.BinOp(copy.deepcopy(node), ast.Sub(), ast.Constant(1))  # type: ignore[arg-type]
+    return [
+        (f"{text} without its lowest bit", become(ast.BitAnd(), less)),
+        (f"{text} doubled", become(ast.LShift(), ast.Constant(1))),
+    ]
+
+
 def _setter(node: ast.AST, field: str, value: Any) -> Any:
     return lambda: setattr(node, field, value)
 
@@ -130,7 +209,7 @@ def _emptier(node: ast.AST) -> Any:
         # A statement that does nothing, in place of this one.
         place = {"lineno": node.lineno, "col_offset": 0}  # type: ignore[attr-defined]
         nothing = ast.Expr(ast.Constant(None, **place), **place)
-        node.__class__ = ast.Expr  # type: ignore[assignment]
+        node.__class__ = ast.Expr
         node.__dict__.clear()
         node.__dict__.update(vars(nothing))
 

@@ -101,14 +101,16 @@ def _sbi(hart: Any) -> None:
 class Runner:
     """Bare machine, model and perhaps a VM for programs of one kind (``short.KINDS``)."""
 
-    def __init__(self, kind: str, with_vm: bool = False) -> None:
+    def __init__(self, kind: str, with_vm: bool = False, **vm: str) -> None:
+        """`vm`: options of the VM, such as its technique."""
         self.kind = kind
         self.options = {"sstc": kind == "sstc", "ad_fault": kind == "ad fault"}
         bios = "sbi" if kind == "sbi" else "none"
         self.bare = Machine(RAM_SIZE, bios=bios, **self.options)
         self.computers: list[Computer] = [self.bare]
         if with_vm:
-            self.computers.append(Vm("short", RAM_SIZE, bios=bios, reserved=True, **self.options))
+            options: dict[str, Any] = {**self.options, **vm}
+            self.computers.append(Vm("short", RAM_SIZE, bios=bios, reserved=True, **options))
         for computer in self.computers:
             # The programs replace all of RAM.
             computer.load(Program("short", [(RAM_BASE, bytes(4), 4)], RAM_BASE))
