@@ -15,14 +15,19 @@ from tests.hypervisor.guests import (
     RWX,
     A,
     D,
+    G,
     R,
     Tables,
+    U,
     V,
     W,
+    X,
     guest,
     identity,
 )
 from tests.hypervisor.twin import Twin, agree, check_whole
+from tests.support.fast import Runner, sizes
+from tests.support.short import KINDS, short_program
 from toyvm.hart import state as s
 from toyvm.hypervisor import Vm, shadow
 from toyvm.isa import sv32
@@ -94,6 +99,55 @@ def check_shadow(vm: Vm) -> int:
             }
             assert not c[shadow.PROTECT] or frame not in tables, "a table can be written"
     return leaves
+
+
+def check_entries(vm: Vm) -> int:
+    """Every leaf of the shadow against the guest's own table, walked here; how many there were.
+
+    Where the guest translates nothing that is always so; its tables themselves are followed
+    exactly only if they are protected (otherwise until the next fence).
+    """
+    fmap = vm.memory.fmap
+    followed = 0
+    for tag, gva, leaf in tables_of(vm):
+        where = f"{gva:#x} in {tag:#x}: {leaf:#x}"
+        own, page, piece = guest_entry(vm, tag, gva) if tag & 8 else (RWX | A | D, gva >> 12, 0)
+        if tag & 8 and vm.shadow_mode != "protect":
+            continue
+        followed += 1
+        assert own & V or not tag & 8, where
+        assert (leaf >> 10) - (RAM_BASE >> 12) == fmap[page - (RAM_BASE >> 12)], where
+        if not tag & 8:
+            assert leaf & 0x300 == 0, where
+            continue
+        user, mode, total, readable = bool(own & U), tag >> 1 & 3, tag >> 4 & 1, tag >> 5 & 1
+        assert own & A, where
+        assert not leaf & W or own & (W | D) == W | D, where
+        assert not leaf & X or own & X, where
+        assert not leaf & R or own & R or (readable and own & X), where
+        assert bool(leaf & 0x100) == bool(own & G), where
+        # A megapage has lost its mark only where it is one in the shadow, too.
+        assert not leaf & 0x200 or piece, where
+        if tag >> 41:
+            assert bool(leaf & U) == user, where
+        else:
+            assert user if mode == 0 else not user or (total and not leaf & X), where
+    return followed
+
+
+def guest_entry(vm: Vm, tag: int, gva: int) -> tuple[int, int, bool]:
+    """The guest's own leaf for an address, its page, and whether it is a megapage's."""
+    table = (tag >> 6 & 0x3F_FFFF) << 12
+    pte = 0
+    for shift in (22, 12):
+        data = vm.read_phys(table + 4 * (gva >> shift & 1023), 4)
+        assert data is not None, f"the table of {gva:#x} lies outside of RAM"
+        pte = int.from_bytes(data, "little")
+        table = pte >> 10 << 12
+        if pte & RWX or not pte & V:
+            break
+    megapage = shift == 22
+    return pte, (pte >> 10) + (gva >> 12 & 1023 if megapage else 0), megapage
 
 
 def wide(regions: int, step: int = 1 << 22) -> tuple[Tables, str]:
@@ -288,6 +342,26 @@ def test_invariants_hold_while_random_kernels_run() -> None:
             leaves += check_shadow(vm)
         assert vm.host.intruders() == []
     assert leaves > 1_000
+
+
+@pytest.mark.parametrize("technique", ["u", "s"])
+@pytest.mark.parametrize("shadow_mode", ["lazy", "protect"])
+def test_entries_say_what_the_guests_tables_say(technique: str, shadow_mode: str) -> None:
+    """After each short program that the bare machine and the model agree about."""
+    runners = {
+        kind: Runner(kind, with_vm=True, technique=technique, shadow_mode=shadow_mode)
+        for kind in KINDS
+    }
+    followed = 0
+    for seed in range(20_000_000, 20_000_100):
+        program = short_program(seed)
+        runner = runners[program.kind]
+        runner.in_runs(program, sizes(seed))
+        vm = runner.computers[1]
+        assert isinstance(vm, Vm)
+        check_shadow(vm)
+        followed += check_entries(vm)
+    assert followed > 100
 
 
 def test_the_real_hart_stays_in_user_mode_with_nothing_allowed() -> None:

@@ -21,7 +21,7 @@ import signal
 import sys
 import time
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -184,10 +184,10 @@ class Run:
                 cost = seen[killer.name]["seconds"] / (1 + self.kills[function, killer.name])
                 able.append((cost, killer))
         able.sort(key=lambda pair: pair[0])
-        spent: Counter[str] = Counter()
+        spent: dict[str, float] = defaultdict(float)
         turns = []
         for cost, killer in able:
-            spent[killer.kind] += cost  # type: ignore[assignment]
+            spent[killer.kind] += cost
             turns.append((spent[killer.kind], killer))
         turns.sort(key=lambda pair: pair[0])
         return [(killer, seen[killer.name]["seconds"]) for _, killer in turns]

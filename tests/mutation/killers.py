@@ -26,6 +26,7 @@ from guestos import build, manifest
 from tests.hart import test_csr_every as every
 from tests.hart import test_csr_exhaustive as csrs
 from tests.hypervisor import test_random_kernels as kernels
+from tests.hypervisor import test_shadow as shadows
 from tests.hypervisor import twin
 from tests.support import fast, short, sv32_cases
 from tests.support.asm import CSR_OPS
@@ -159,10 +160,13 @@ def step_by_step(seed: int) -> None:
 
 
 def in_runs(seed: int, variant: tuple[str, str]) -> None:
-    """A short program bare, virtualised and on the model."""
+    """A short program bare, virtualised and on the model; then its shadow tables are checked."""
     one = runner(program(seed).kind, *variant)
     one.tally.programs = 15
     one.in_runs(program(seed), fast.sizes(seed))
+    (vm,) = one.computers[1:]
+    shadows.check_shadow(vm)  # type: ignore[arg-type]
+    shadows.check_entries(vm)  # type: ignore[arg-type]
 
 
 # ---- all of them -------------------------------------------------------------------------------
@@ -190,16 +194,18 @@ PROBES = [
 #: Files of directed tests: they say what they expect, or compare with the model.
 DIRECTED: dict[str, tuple[str, ...]] = {
     "shared": (
-        *("hart.test_options", "hart.test_several_harts"),
+        *("hart.test_options", "hart.test_several_harts", "hart.test_csr_corners"),
         *("hypervisor.test_memory", "hypervisor.test_regressions", "hypervisor.test_privilege"),
+        *("hypervisor.test_code_pages", "hypervisor.test_withdrawal"),
     ),
     "hypervisor": (
         *("hypervisor.test_memory", "hypervisor.test_regressions", "hypervisor.test_privilege"),
         *("hypervisor.test_paravirtual", "hypervisor.test_code_pages", "hypervisor.test_frames"),
         *("hypervisor.test_shadow", "hypervisor.test_ledger", "hypervisor.test_vcpus"),
+        *("hypervisor.test_withdrawal", "hypervisor.test_deaths"),
     ),
 }
-DIRECTED["memory"] = (*DIRECTED["shared"], "hypervisor.test_code_pages")
+DIRECTED["memory"] = DIRECTED["shared"]
 DIRECTED["constants"] = tuple(dict.fromkeys(DIRECTED["shared"] + DIRECTED["hypervisor"]))
 #: Tests that cost more than all others of their file, and find nothing that those do not.
 LEFT_OUT = {
@@ -207,6 +213,8 @@ LEFT_OUT = {
     "test_every_csr_number_in_every_mode",
     "test_any_time_against_any_deadline",
     "test_in_chunks",
+    "test_teachos_does_the_same_with_fewer_exits",
+    "test_hostile_guests_leave_the_others_alone",
 }
 SHORT = 600
 SHORT_IN_RUNS = {"shared": 300, "hypervisor": 600, "memory": 300, "constants": 300}
@@ -269,8 +277,7 @@ def killers(name: str) -> list[Killer]:
     for n in range(SHORT_IN_RUNS[name]):
         what = f"short runs {n} {'-'.join(variant_of(n))}"
         found.append(Killer(what, partial(in_runs, n, variant_of(n))))
-    if name != "shared":
-        found += random_kernels()
+    found += random_kernels()
     for file in DIRECTED[name]:
         found += directed(file, every_variant=name in ("hypervisor", "constants"))
     return found
