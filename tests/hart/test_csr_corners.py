@@ -77,9 +77,18 @@ def test_each_read_only_register_is_its_own() -> None:
     record[s.TIME_OFFSET] = 0x1234_5678_9ABC
     record[s.CYCLE_OFFSET], record[s.INSTRET_OFFSET] = 7 << 32, 9 << 32
     expected = {
-        **{"cycle": 400, "cycleh": 7, "mcycle": 400, "mcycleh": 7},
-        **{"instret": 370, "instreth": 9, "minstret": 370, "minstreth": 9},
-        **{"time": 0x5678_9ABC + 40, "timeh": 0x1234, "mhartid": 5, "misa": 0x4014_1101},
+        "cycle": 400,
+        "cycleh": 7,
+        "mcycle": 400,
+        "mcycleh": 7,
+        "instret": 370,
+        "instreth": 9,
+        "minstret": 370,
+        "minstreth": 9,
+        "time": 0x5678_9ABC + 40,
+        "timeh": 0x1234,
+        "mhartid": 5,
+        "misa": 0x4014_1101,
     }
     for name, number in NAMES.items():
         if number >> 10 == 3 or number >> 8 == 0xB or name in expected:
@@ -132,7 +141,7 @@ def test_bits_of_mstatus_that_change_what_an_address_means(bit: int) -> None:
     assert write(record, "mstatus", 1 << bit) == s.EFFECT_INTERRUPT | translation
 
 
-# ---- frozen counters (3.1.12) ---------------------------------------------------------------------
+# ---- frozen counters (3.1.12) --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("before", [0, 1, 4, 5])
