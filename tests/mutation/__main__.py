@@ -136,7 +136,7 @@ def judge(mutant: Mutant, order: list[tuple[Killer, float]], patience: float) ->
             break
         tried += 1
         try:
-            within(2 + 4 * seconds, killer.check)
+            within(1 + 4 * seconds, killer.check)
         except Hangs:
             by = f"{killer.name} (hangs)"
         except BaseException:

@@ -196,13 +196,13 @@ DIRECTED: dict[str, tuple[str, ...]] = {
     "shared": (
         *("hart.test_options", "hart.test_several_harts", "hart.test_csr_corners"),
         *("hypervisor.test_memory", "hypervisor.test_regressions", "hypervisor.test_privilege"),
-        *("hypervisor.test_code_pages", "hypervisor.test_withdrawal"),
+        *("hypervisor.test_code_pages", "hypervisor.test_contexts"),
     ),
     "hypervisor": (
         *("hypervisor.test_memory", "hypervisor.test_regressions", "hypervisor.test_privilege"),
         *("hypervisor.test_paravirtual", "hypervisor.test_code_pages", "hypervisor.test_frames"),
         *("hypervisor.test_shadow", "hypervisor.test_ledger", "hypervisor.test_vcpus"),
-        *("hypervisor.test_withdrawal", "hypervisor.test_deaths"),
+        *("hypervisor.test_withdrawal", "hypervisor.test_contexts"),
     ),
 }
 DIRECTED["memory"] = DIRECTED["shared"]
@@ -214,7 +214,6 @@ LEFT_OUT = {
     "test_any_time_against_any_deadline",
     "test_in_chunks",
     "test_teachos_does_the_same_with_fewer_exits",
-    "test_hostile_guests_leave_the_others_alone",
 }
 SHORT = 600
 SHORT_IN_RUNS = {"shared": 300, "hypervisor": 600, "memory": 300, "constants": 300}
@@ -277,7 +276,8 @@ def killers(name: str) -> list[Killer]:
     for n in range(SHORT_IN_RUNS[name]):
         what = f"short runs {n} {'-'.join(variant_of(n))}"
         found.append(Killer(what, partial(in_runs, n, variant_of(n))))
-    found += random_kernels()
+    if name != "shared":
+        found += random_kernels()
     for file in DIRECTED[name]:
         found += directed(file, every_variant=name in ("hypervisor", "constants"))
     return found
