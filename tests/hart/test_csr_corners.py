@@ -157,3 +157,35 @@ def test_counters_go_on_from_where_they_were_frozen(before: int, after: int) -> 
     cycles = 1001 + (0 if before & 1 else 51) + (0 if after & 1 else 50)
     retired = 901 + (0 if before & 4 else 51) + (0 if after & 4 else 50)
     assert (read(record, "mcycle"), read(record, "minstret")) == (cycles, retired)
+
+
+# ---- times of 64 bits ----------------------------------------------------------------------------
+
+TIMES = (0, 1, 5, 6, 1 << 32, (1 << 62) + 3, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 2)
+
+
+def signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
+
+
+@pytest.mark.parametrize("now", TIMES)
+@pytest.mark.parametrize("deadline", TIMES)
+@pytest.mark.parametrize("supervisor", [None, 3, 1 << 63])
+def test_any_time_against_any_deadline(now: int, deadline: int, supervisor: int | None) -> None:
+    """mtimecmp and stimecmp are compared as unsigned; the next deadline is that many ticks away."""
+    record = new_record(sstc=True)
+    record[s.STEPS], record[s.IDLE] = 123, 45  # 16 ticks and 8 steps
+    record[s.TIME_OFFSET] = signed((now - 16) % (1 << 64))
+    record[s.TIMECMP] = signed(deadline)
+    record[s.STIMER_ON] = supervisor is not None
+    record[s.STIMECMP] = signed(supervisor or 0)
+    with np.errstate(over="ignore"):  # only without the compiler
+        pending = int(csrfile.mip_now(record))
+        step = int(csrfile.deadline_step(record))
+    mine = deadline <= now
+    theirs = supervisor is not None and supervisor <= now
+    assert pending == mine << 7 | theirs << 5
+    away = [d - now for d in (deadline, supervisor) if d is not None and d > now]
+    # What lies thousands of years ahead need not be waited for.
+    away = [ticks for ticks in away if ticks < 1 << 54]
+    assert step == (160 + 10 * min(away) - 45 if away else s.NEVER)

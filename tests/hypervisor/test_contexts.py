@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hypervisor.guests import BASE, ROOT, RWX, A, D, R, U, guest, identity
+from tests.hypervisor.guests import BASE, ROOT, RWX, A, D, R, U, V, guest, identity
 from tests.hypervisor.test_memory import DATA, LOAD_FAULT, REPORT, S_MODE, STORE_FAULT, VA, faults
 from tests.hypervisor.test_withdrawal import PAGES, run
 from tests.hypervisor.twin import Twin
@@ -92,3 +92,38 @@ def test_as_many_address_spaces_as_there_are_roots_stay() -> None:
         assert twin.to_the_end((100_000,)).reason == "exit"
         fills.append(twin.vm.ledger["fill"])
     assert fills[0] == fills[1] >= 2 * spaces
+
+
+@pytest.mark.parametrize("level", ["root", "second"])
+def test_a_table_in_the_first_page_of_ram(level: str) -> None:
+    """The entry that counts is the very first word of RAM."""
+    tables = identity(PAGES)
+    leaf = DATA >> 12 << 10 | R | V
+    if level == "second":
+        # The first entry of the root names a table at the start of RAM.
+        tables.raw(ROOT, BASE >> 12 << 10 | V)
+        stores = [(BASE, leaf)]
+    else:
+        below = tables.second[BASE >> 22]
+        tables.raw(below + 0xFFC, leaf)
+        pointer = below >> 12 << 10 | V
+        stores = [(BASE + 4 * (BASE >> 22), pointer), (BASE, pointer)]
+    va = 0 if level == "second" else 0x3F_F000
+    source = "j 1f\n1: handler report\n open_pmp\n"
+    for at, word in stores:
+        source += f"li t0, {word:#x}\n li t1, {at:#x}\n sw t0, 0(t1)\n"
+    source += f"""
+        li   t0, SATP_MODE | {(ROOT if level == "second" else BASE) >> 12:#x}
+        csrw satp, t0
+        li   a0, {va:#x}
+        enter MSTATUS_MPP_S, kernel
+    kernel:
+        lw   a1, 0(a0)
+        lw   a2, 4(a0)
+        sw   a2, 0(a0)
+    """
+    program = guest(source + REPORT, tables)
+    program.segments.append((DATA, b"abcdefgh", 8))
+    for twin in run(program):
+        assert faults(twin) == (STORE_FAULT, va)
+        assert int(twin.vm.x[12]) == int.from_bytes(b"efgh", "little")

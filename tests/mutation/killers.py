@@ -215,6 +215,8 @@ LEFT_OUT = {
     "test_in_chunks",
     "test_teachos_does_the_same_with_fewer_exits",
 }
+#: Kinds of checks that are whole guests.
+LONG = {"probe", "hostile", "random", "without"}
 SHORT = 600
 SHORT_IN_RUNS = {"shared": 300, "hypervisor": 600, "memory": 300, "constants": 300}
 
