@@ -20,43 +20,42 @@ from typing import Final
 
 from toyvm.hart.ops import REGION_COPIES
 from toyvm.hart.translate import region as r
+from toyvm.hart.translate.loops import Group, Loop, find_loops, prepare
 from toyvm.hart.translate.region import Region
+from toyvm.hart.translate.writer import WEIGHTS, Writer
 
-CACHES: Final = REGION_COPIES
+MISSED: Final = 4
+"""32-bit words of `cache`, behind the copies, that note where indirect jumps wanted to go."""
+CACHES: Final = REGION_COPIES - MISSED // 2
 """Copies of TLB entries that a region may use: 8 bytes each of `cache`; counters follow."""
 _TLB_SETS: Final = 256
 _COLD: Final = ", !prof !0"
 _RARE: Final = ", !prof !1"
-_WEIGHTS: Final = """
-!0 = !{!"branch_weights", i32 10000, i32 1}
-!1 = !{!"branch_weights", i32 1, i32 10000}
-"""
+_OFTEN: Final = ", !prof !2"
 
 _COMPARE: Final = {0: "eq", 1: "ne", 4: "slt", 5: "sge", 6: "ult", 7: "uge"}
-_PLAIN: Final = {0: "add", 4: "xor", 6: "or", 7: "and"}
 
 
-class Emitter:
+class Emitter(Writer):
     """Writes the function of one region; `text` is the module."""
 
     def __init__(self, region: Region, name: str = "region") -> None:
+        super().__init__()
         self.words = region.words
         self.heads = region.heads
         self.uncached = {*region.uncached, CACHES}
-        self.lines: list[str] = []
-        self.serial = 0
         self.jumps = {rel: self._jump(rel, word) for rel, word in self.words.items()}
         self.far = self._far_jumps()
         self.longest = r.longest_paths(self.words, self.jumps)
+        self.loops = find_loops(self.words, self.jumps)
         self.leaders = self._leaders()
         self.used, self.written = self._registers()
         self.caches: dict[object, int] = {}
         self.exits: list[str] = []
-        # Of the block that is being written:
-        self.values: dict[int, str] = {}
-        self.changed: set[int] = set()
-        self.made_at: dict[int, int] = {}
-        self.begun = 0
+        # Of the loop whose quick copy is being written:
+        self.loop: Loop | None = None
+        self.bound = ""
+        self.pointers: dict[Group, str] = {}
         self.text = self._module(name)
 
     # ---- analysis ---------------------------------------------------------------------------
@@ -109,53 +108,7 @@ class Emitter:
         written.discard(0)
         return sorted((read | written) - {0}), sorted(written)
 
-    # ---- small pieces -----------------------------------------------------------------------
-
-    def add(self, line: str) -> None:
-        self.lines.append("  " + line)
-
-    def value(self, code: str) -> str:
-        """A new value computed by `code`."""
-        self.serial += 1
-        name = f"%v{self.serial}"
-        self.lines.append(f"  {name} = {code}")
-        return name
-
-    def label(self, kind: str) -> str:
-        self.serial += 1
-        return f"{kind}{self.serial}"
-
-    def place(self, label: str) -> None:
-        self.lines.append(f"{label}:")
-
-    def get(self, register: int) -> str:
-        if register == 0:
-            return "0"
-        if register not in self.values:
-            self.values[register] = self.value(f"load i32, ptr %x{register}")
-        return self.values[register]
-
-    def set(self, register: int, value: str, rel: int) -> None:
-        if register:
-            self.values[register] = value
-            self.changed.add(register)
-            self.made_at[register] = rel
-
-    def store_changed(self) -> list[str]:
-        """Lines that bring the registers' variables up to date."""
-        return [f"  store i32 {self.values[i]}, ptr %x{i}" for i in sorted(self.changed)]
-
-    def spend(self, done: int) -> list[str]:
-        """Lines that take `done` instructions off the steps left."""
-        if not done:
-            return []
-        self.serial += 2
-        a, b = f"%v{self.serial - 1}", f"%v{self.serial}"
-        return [
-            f"  {a} = load i32, ptr %left",
-            f"  {b} = sub i32 {a}, {done}",
-            f"  store i32 {b}, ptr %left",
-        ]
+    # ---- ways on and out --------------------------------------------------------------------
 
     def leave(self, rel: int | str, done: int) -> str:
         """A label that leaves the region for `rel` after `done` instructions of this block."""
@@ -173,8 +126,17 @@ class Emitter:
             label = self.label("out")
             self.exits += [f"{label}:", f"  store i32 {rel}, ptr %rel", "  br label %exit"]
             return label
+        if self.loop is not None and self.loop.first <= rel <= self.loop.last:
+            return self.quick(rel) if rel > source else self.again()
         if rel > source and not tested:
             return self.block(rel)
+        place = self.block(rel)
+        if rel in self.loops and source <= self.loops[rel].last:
+            place = f"p{place}"
+        return self.test(rel, place)
+
+    def test(self, rel: int, place: str) -> str:
+        """A label that goes on at `place`, where `rel` is, if the budget allows."""
         label = self.label("back")
         out = self.label("out")
         self.serial += 2
@@ -183,7 +145,7 @@ class Emitter:
             f"{label}:",
             f"  {a} = load i32, ptr %left",
             f"  {b} = icmp sge i32 {a}, {self.longest[rel]}",
-            f"  br i1 {b}, label %{self.block(rel)}, label %{out}{_COLD}",
+            f"  br i1 {b}, label %{place}, label %{out}{_COLD}",
             f"{out}:",
             f"  store i32 {rel}, ptr %rel",
             "  br label %exit",
@@ -194,20 +156,22 @@ class Emitter:
     def block(rel: int) -> str:
         return f"b{rel}" if rel >= 0 else f"bm{-rel}"
 
+    def quick(self, rel: int) -> str:
+        return "q" + self.block(rel)
+
     def head(self, rel: int) -> str:
         return "h" + self.block(rel)
 
     # ---- the module -------------------------------------------------------------------------
 
     def _module(self, name: str) -> str:
+        lasts = {loop.last: loop for loop in self.loops.values()}
         for rel in self.words:
             if rel in self.leaders:
-                self.place(self.block(rel))
-                self.values = {}
-                self.changed = set()
-                self.made_at = {}
-                self.begun = rel
+                self.begin(rel, self.block(rel))
             self.instruction(rel, self.words[rel])
+            if rel in lasts:
+                self.quick_copy(lasts[rel])
         body, self.lines = self.lines, []
         self._entry()
         entry, self.lines = self.lines, []
@@ -217,7 +181,7 @@ class Emitter:
             "ptr noalias %cache, i64 %state, i32 %home) nounwind {"
         )
         lines = [head, *entry, *body, *self.exits, *self.lines, "}"]
-        return "\n".join(lines) + _WEIGHTS
+        return "\n".join(lines) + WEIGHTS
 
     def _entry(self) -> None:
         self.place("entry")
@@ -244,7 +208,11 @@ class Emitter:
             self.place(self.head(head))
             left = self.value("load i32, ptr %left")
             fits = self.value(f"icmp sge i32 {left}, {self.longest[head]}")
-            self.add(f"br i1 {fits}, label %{self.block(head)}, label %exit{_COLD}")
+            out = self.label("out")
+            self.add(f"br i1 {fits}, label %{self.block(head)}, label %{out}{_COLD}")
+            self.place(out)
+            self.add(f"store i32 {head}, ptr %rel")
+            self.add("br label %exit")
 
     def _exit(self) -> None:
         self.place("exit")
@@ -257,6 +225,37 @@ class Emitter:
         left = self.value(f"zext i32 {self.value('load i32, ptr %left')} to i64")
         high = self.value(f"shl i64 {left}, 32")
         self.add(f"ret i64 {self.value(f'or i64 {high}, {pc}')}")
+
+    # ---- loops ------------------------------------------------------------------------------
+
+    def quick_copy(self, loop: Loop) -> None:
+        """The copy of a loop without TLB lookups (see `loops`), and how it is entered."""
+        plain = self.block(loop.first)
+        self.begin(loop.first, f"p{plain}")
+        self.bound, self.pointers = prepare(self, loop, plain)
+        self.add(f"br label %{self.quick(loop.first)}")
+        self.loop = loop
+        for rel in range(loop.first, loop.last + 4, 4):
+            if rel in self.leaders:
+                self.begin(rel, self.quick(rel))
+            self.instruction(rel, self.words[rel])
+        self.loop = None
+
+    def again(self) -> str:
+        """A label that goes on with the next round of the quick copy, if it may."""
+        assert self.loop is not None
+        first = self.loop.first
+        label = self.label("again")
+        end = self.test(first, f"p{self.block(first)}")
+        self.serial += 2
+        a, b = f"%v{self.serial - 1}", f"%v{self.serial}"
+        self.exits += [
+            f"{label}:",
+            f"  {a} = load i32, ptr %left",
+            f"  {b} = icmp sge i32 {a}, {self.bound}",
+            f"  br i1 {b}, label %{self.quick(first)}, label %{end}{_OFTEN}",
+        ]
+        return label
 
     # ---- instructions -----------------------------------------------------------------------
 
@@ -308,64 +307,6 @@ class Emitter:
         self.lines += self.spend(done)
         self.changed = set()
 
-    def immediate(self, rel: int, rd: int, rs1: int, funct3: int, word: int) -> None:
-        if rd == 0:
-            return
-        imm = r.imm_i(word)
-        if funct3 == 0 and rs1 == 0:
-            self.set(rd, str(imm), rel)
-            return
-        a = self.get(rs1)
-        if funct3 == 0 and rd == rs1:
-            # A moved pointer mostly stays in its page: it keeps its copy of the TLB entry.
-            made = self.made_at.get(rs1)
-            self.set(rd, self.value(f"add i32 {a}, {imm}"), rel)
-            if made is None:
-                self.made_at.pop(rd, None)
-            else:
-                self.made_at[rd] = made
-            return
-        self.operation(rel, rd, a, str(imm), funct3, int(funct3 == 5 and word >> 30 & 1))
-
-    def operation(self, rel: int, rd: int, a: str, b: str, funct3: int, other: int) -> None:
-        """rd = a op b; `other` chooses SUB and SRA."""
-        if funct3 in _PLAIN:
-            name = "sub" if funct3 == 0 and other else _PLAIN[funct3]
-            result = self.value(f"{name} i32 {a}, {b}")
-        elif funct3 in (1, 5):
-            amount = str(int(b) & 31) if b.lstrip("-").isdigit() else self.value(f"and i32 {b}, 31")
-            name = "shl" if funct3 == 1 else ("ashr" if other else "lshr")
-            result = self.value(f"{name} i32 {a}, {amount}")
-        else:
-            test = self.value(f"icmp {'slt' if funct3 == 2 else 'ult'} i32 {a}, {b}")
-            result = self.value(f"zext i1 {test} to i32")
-        self.set(rd, result, rel)
-
-    def multiply(self, rel: int, rd: int, a: str, b: str, funct3: int) -> None:
-        """The M extension (Unprivileged 20191213, chapter 7)."""
-        if funct3 == 0:
-            result = self.value(f"mul i32 {a}, {b}")
-        elif funct3 <= 3:
-            left = self.value(f"{'zext' if funct3 == 3 else 'sext'} i32 {a} to i64")
-            right = self.value(f"{'sext' if funct3 == 1 else 'zext'} i32 {b} to i64")
-            high = self.value(f"lshr i64 {self.value(f'mul i64 {left}, {right}')}, 32")
-            result = self.value(f"trunc i64 {high} to i32")
-        else:
-            zero = self.value(f"icmp eq i32 {b}, 0")
-            bad = zero
-            if funct3 in (4, 6):
-                # -2^31 / -1: the quotient is the dividend, as that of a division by 1.
-                least = self.value(f"icmp eq i32 {a}, -2147483648")
-                minus = self.value(f"icmp eq i32 {b}, -1")
-                overflow = self.value(f"and i1 {least}, {minus}")
-                bad = self.value(f"or i1 {zero}, {overflow}")
-            divisor = self.value(f"select i1 {bad}, i32 1, i32 {b}")
-            name = {4: "sdiv", 5: "udiv", 6: "srem", 7: "urem"}[funct3]
-            plain = self.value(f"{name} i32 {a}, {divisor}")
-            without = "-1" if funct3 <= 5 else a
-            result = self.value(f"select i1 {zero}, i32 {without}, i32 {plain}")
-        self.set(rd, result, rel)
-
     def indirect(self, rel: int, rd: int, rs1: int, imm: int, done: int) -> None:
         """JALR: to a head of this region if the target is one, else out."""
         if rel in self.far and rel != self.begun:
@@ -374,20 +315,51 @@ class Emitter:
             self.add(f"br label %{self.go(self.far[rel], rel, tested=True)}")
             return
         total = self.value(f"add i32 {self.get(rs1)}, {imm}")
-        target = self.value(f"and i32 {total}, -2")
-        odd = self.value(f"icmp ne i32 {self.value(f'and i32 {target}, 2')}, 0")
-        aligned = self.label("aligned")
-        out = self.leave(rel, done - 1)
-        self.add(f"br i1 {odd}, label %{out}, label %{aligned}{_RARE}")
-        self.place(aligned)
-        self.set(rd, self.value(f"add i32 %home, {rel + 4}"), rel)
-        self.finish(done)
-        where = self.value(f"sub i32 {target}, %home")
-        self.add(f"store i32 {where}, ptr %rel")
         returns = rd == 0 and rs1 in (1, 5)
+        # Bit 0 of the target does not count.
+        half = self.value(f"lshr i32 {self.value(f'sub i32 {total}, %home')}, 1")
+        if rd:
+            odd = self.value(f"icmp ne i32 {self.value(f'and i32 {total}, 2')}, 0")
+            aligned = self.label("aligned")
+            out = self.leave(rel, done - 1)
+            self.add(f"br i1 {odd}, label %{out}, label %{aligned}{_RARE}")
+            self.place(aligned)
+            self.set(rd, self.value(f"add i32 %home, {rel + 4}"), rel)
+        self.finish(done)
         places = [head for head in self.heads if not returns or self._follows_call(head)]
-        cases = " ".join(f"i32 {head}, label %{self.head(head)}" for head in places)
-        self.add(f"switch i32 {where}, label %{'dispatch' if returns else 'exit'} [ {cases} ]")
+        cases = " ".join(
+            f"i32 {(head & 0xFFFF_FFFF) >> 1}, label %{self.head(head)}" for head in places
+        )
+        elsewhere = self.label("elsewhere")
+        self.add(f"switch i32 {half}, label %{elsewhere} [ {cases} ]")
+        lines, self.lines = self.lines, []
+        self.elsewhere(elsewhere, rel, half, rd, returns)
+        self.exits += self.lines
+        self.lines = lines
+
+    def elsewhere(self, label: str, rel: int, half: str, rd: int, returns: bool) -> None:
+        """An indirect jump that goes to none of the heads expected."""
+        self.place(label)
+        where = self.value(f"shl i32 {half}, 1")
+        if rd == 0:
+            # Nothing has changed but the steps left: it can still leave before the jump.
+            odd = self.value(f"icmp ne i32 {self.value(f'and i32 {where}, 2')}, 0")
+            aligned, out = self.label("aligned"), self.label("out")
+            self.add(f"br i1 {odd}, label %{out}, label %{aligned}{_RARE}")
+            self.place(out)
+            left = self.value("load i32, ptr %left")
+            self.add(f"store i32 {self.value(f'add i32 {left}, 1')}, ptr %left")
+            self.add(f"store i32 {rel}, ptr %rel")
+            self.add("br label %exit")
+            self.place(aligned)
+        self.add(f"store i32 {where}, ptr %rel")
+        if not returns:
+            # Perhaps it should be a head: see `Translator._tune`.
+            number = self.value(f"and i32 {self.value(f'lshr i32 {where}, 2')}, {MISSED - 1}")
+            slot = self.value(f"zext i32 {self.value(f'add i32 {number}, {2 * CACHES}')} to i64")
+            pointer = self.value(f"getelementptr i32, ptr %cache, i64 {slot}")
+            self.add(f"store i32 {self.value(f'or i32 {where}, 1')}, ptr {pointer}")
+        self.add(f"br label %{'dispatch' if returns else 'exit'}")
 
     def _follows_call(self, rel: int) -> bool:
         word = self.words.get(rel - 4, 0)
@@ -398,6 +370,12 @@ class Emitter:
     def address(self, rel: int, rs1: int, imm: int, width: int, write: bool, done: int) -> str:
         """A pointer to the bytes at x[rs1] + imm; leaves the region if the TLB has no entry."""
         base = self.get(rs1)
+        if self.loop is not None and rel in self.loop.groups:
+            # The page is known, and the register does not wrap around in it.
+            pointer = self.pointers[self.loop.groups[rel]]
+            moved = self.value(f"getelementptr i8, ptr {pointer}, i64 {imm}") if imm else pointer
+            wide = self.value(f"zext i32 {base} to i64")
+            return self.value(f"getelementptr i8, ptr {moved}, i64 {wide}")
         va = base if imm == 0 else self.value(f"add i32 {base}, {imm}")
         tag = self.value(f"and i32 {va}, {-4096 | (width - 1)}")
         out = self.leave(rel, done - 1)
@@ -422,7 +400,7 @@ class Emitter:
         # Out of line, with the exits.
         lines, self.lines = self.lines, []
         self.place(miss)
-        counter = self.value(f"getelementptr i32, ptr %cache, i64 {2 * CACHES + cache}")
+        counter = self.value(f"getelementptr i32, ptr %cache, i64 {2 * REGION_COPIES + cache}")
         count = self.value(f"add i32 {self.value(f'load i32, ptr {counter}')}, 1")
         self.add(f"store i32 {count}, ptr {counter}")
         entry = self.lookup(tag, va, write, out)

@@ -65,7 +65,7 @@ class Job:
     """A wish for a region around `start` of a snapshot; `result` when `done`, None if impossible.
 
     `shift` is the page of the snapshot that is the result's home page.  With a `region` that very
-    region is wanted, at its own place.
+    region is wanted, at its own place; it is then the `tuned`th improvement.
     """
 
     snapshot: Snapshot
@@ -74,6 +74,7 @@ class Job:
     result: Translated | None = None
     shift: int = 0
     done: bool = False
+    tuned: int = 0
 
 
 class Pool:

@@ -15,8 +15,9 @@ import numpy as np
 
 from toyvm.hart import ops, tlb
 from toyvm.hart import state as s
+from toyvm.hart.translate.emit import CACHES, MISSED
 from toyvm.hart.translate.pool import POOL, Job, Pool, Translated
-from toyvm.hart.translate.region import REACH, Region, Snapshot, translatable
+from toyvm.hart.translate.region import REACH, Region, Snapshot, signed, translatable
 
 INTERVAL: Final = 500_000
 """Steps between two samples, while they find code that is not translated."""
@@ -40,6 +41,10 @@ SETTLED: Final = 3_000_000
 """Steps of a region after which its memory accesses are judged."""
 OFTEN: Final = 150
 """A copy of a TLB entry that misses more often than once in that many steps is not worth it."""
+_TUNINGS: Final = 4
+"""How often a region is translated again because of what it has shown."""
+_RUN: Final = 20_000
+"""A region that makes fewer steps than that each time it is entered is looked at for more heads."""
 _STRIKES: Final = 3
 """How often that may happen in a stretch of code."""
 _WORTH: Final = 24
@@ -53,7 +58,10 @@ class Installed:
     translated: Translated
     row: int
     pages: dict[int, tuple[int, int]]
-    tuned: bool = False
+    tuned: int = 0
+    """How often it was translated again because of what it had shown."""
+    judged: bool = False
+    """Have its copies of TLB entries been looked at?"""
 
 
 def _release_all(pool: Pool, rows: list[Installed | None]) -> None:
@@ -302,7 +310,7 @@ class Translator:
                 if replaced is not None:
                     self._remove(replaced)
         row = self._free_row()
-        installed = Installed(translated, row, pages)
+        installed = Installed(translated, row, pages, job.tuned)
         self._rows[row] = installed
         at = self._table + row * ops.REGION_ROW
         entry = [translated.code.address, len(pages), 0, 0]
@@ -367,19 +375,33 @@ class Translator:
             self._make_room()
 
     def _tune(self, installed: Installed) -> None:
-        """Translate a region again if copies of TLB entries miss too often in it."""
+        """Translate a region again if it has shown how to do better.
+
+        Copies of TLB entries that miss too often go, and where indirect jumps of the region lead
+        although nothing in the code says so (a `switch`, say) it can be entered.
+        """
         steps = self._field(installed, ops.REGION_STEPS)
-        if installed.tuned or steps < SETTLED:
+        if steps < SETTLED or installed.tuned == _TUNINGS:
             return
-        at = self._table + ops.REGION_CACHES + installed.row * ops.REGION_CACHE
-        misses = self.dec[at + ops.REGION_COPIES : at + ops.REGION_CACHE].view(np.uint32)
-        bad = {int(k) for k in np.flatnonzero(misses.astype(np.int64) * OFTEN > steps)}
-        installed.tuned = True
-        if not bad:
+        if any(places is installed.pages for _, places in self._jobs):
             return
         region = installed.translated.region
-        better = Region(region.words, region.heads, region.uncached | bad)
-        job = Job(Snapshot({}, {}, {}, {}), 0, better)
+        at = self._table + ops.REGION_CACHES + installed.row * ops.REGION_CACHE
+        counters = self.dec[at : at + ops.REGION_CACHE].view(np.uint32)
+        bad: set[int] = set()
+        if not installed.judged:
+            installed.judged = True
+            misses = counters[2 * ops.REGION_COPIES :].astype(np.int64)
+            bad = {int(k) for k in np.flatnonzero(misses * OFTEN > steps)}
+        heads: set[int] = set()
+        if steps < _RUN * self._field(installed, ops.REGION_HITS):
+            missed = counters[2 * CACHES : 2 * CACHES + MISSED]
+            heads = {signed(int(rel) & ~1, 32) for rel in missed if rel & 1}
+            heads = heads & region.words.keys() - set(region.heads)
+        if not bad and not heads:
+            return
+        better = Region(region.words, tuple(sorted({*region.heads, *heads})), region.uncached | bad)
+        job = Job(Snapshot({}, {}, {}, {}), 0, better, tuned=installed.tuned + 1)
         self._jobs.append((job, installed.pages))
         if self.eager:
             self.pool.fulfil(job)
