@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from llvmlite.binding import Linkage
+from llvmlite.binding import Linkage, newpassmanagers
 from numba import _dynfunc  # type: ignore[attr-defined]
 from numba.core import codegen, compiler, typed_passes, types, untyped_passes
 from numba.core.caching import FunctionCache
@@ -65,6 +65,11 @@ class EntryLibrary(codegen.JITCodeLibrary):
             # Not before: LLVM puts a private function with one caller into it, whatever its size.
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                 function.linkage = Linkage.internal
+        # An array is seven words, of which its address is wanted: the others are not passed.
+        last = newpassmanagers.create_new_module_pass_manager()
+        last.add_dead_arg_elimination_pass()
+        last.add_global_dead_code_eliminate_pass()
+        last.run(module, builder)
         module.verify()
         self._finalize_final_module()
 
