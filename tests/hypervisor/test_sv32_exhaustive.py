@@ -8,9 +8,12 @@ come of it is computed case by case by the walker of the slow model.
 from __future__ import annotations
 
 import itertools
+import os
+import random
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -151,7 +154,7 @@ def cases() -> list[Case]:
     return out
 
 
-def run(kind: type, table: list[Case], **options: str) -> Machine | Vm:
+def run(kind: type, table: list[Case], **options: Any) -> Machine | Vm:
     computer = kind(ram=RAM, bios="none", **options)
     program = guest(SOURCE)
     computer.load(program)
@@ -186,8 +189,8 @@ def log_of(computer: Machine | Vm, count: int) -> list[tuple[int, ...]]:
 class Judge:
     """The model's walker, asked for one access at a time."""
 
-    def __init__(self) -> None:
-        self.hart = NaiveHart(RAM)
+    def __init__(self, ad_fault: bool = False) -> None:
+        self.hart = NaiveHart(RAM, ad_fault=ad_fault)
         self.hart.write_csr(0x3BF, 0xFFFF_FFFF)
         self.hart.write_csr(0x3A3, 0x1F << 24)
         self.hart.satp = 1 << 31 | ROOT >> 12
@@ -254,3 +257,18 @@ def test_bare_and_shadow_agree_with_the_walker(table: list[Case]) -> None:
         for case, a, b in zip(table, ours, log_of(other, len(table)), strict=True):
             assert a == b, f"{technique} {shadow_mode}, {case}: bare {a}, virtualised {b}"
         check_whole(bare, other)
+
+
+def test_with_accessed_and_dirty_left_to_software(table: list[Case]) -> None:
+    """The same table where an access that needs A or D set faults: all of it, or a drawn part."""
+    if not os.environ.get("TOYVM_FULL"):
+        table = random.Random("A and D by fault").sample(table, 12_000)
+    judge = Judge(ad_fault=True)
+    expected = [judge.expect(case) for case in table]
+    variants = VARIANTS if os.environ.get("TOYVM_FULL") else VARIANTS[::3]
+    for technique, shadow_mode in variants:
+        vm = run(Vm, table, technique=technique, shadow_mode=shadow_mode, ad_fault=True)
+        assert isinstance(vm, Vm)
+        for case, right, seen in zip(table, expected, log_of(vm, len(table)), strict=True):
+            assert seen == right, f"{technique} {shadow_mode}, {case}: {seen}, expected {right}"
+        assert vm.host.intruders() == []
