@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .diagnostics import Problem, printable
+from .lexer import lookalike
 from .limits import DEFAULT_LIMITS
 
 
@@ -146,6 +147,7 @@ class _Parser:
         return self.fail(
             f"unexpected `{printable(self.token)}` in this expression",
             expected="a number or a symbol",
+            hint=lookalike(self.token),
         )
 
     def parse(self) -> Expr:
@@ -159,7 +161,7 @@ class _Parser:
                     f"unexpected character `{printable(self.token)}`",
                     hint="a line cannot be continued; parameters such as \\x live inside macros"
                     if self.token == "\\"
-                    else "",
+                    else lookalike(self.token),
                 )
             if self.token == "(" and ")" not in self.text[self.start :]:
                 raise self.fail("this `(` is never closed")
