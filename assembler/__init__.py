@@ -21,8 +21,6 @@ the keys of ``Diagnostic.as_json()``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .api import assemble, assemble_object, link
 from .archive import Archive, read_archive
 from .diagnostics import AssemblyError, Diagnostic, Place
@@ -30,10 +28,8 @@ from .image import Image, Row, Segment, SymbolInfo
 from .limits import Limits
 from .objects import ObjectFile
 from .objread import ObjectError, read_object
+from .script import parse_script
 from .source import Source
-
-if TYPE_CHECKING:
-    from .script import parse_script
 
 __all__ = [
     "Archive",
@@ -55,12 +51,3 @@ __all__ = [
     "read_archive",
     "read_object",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # Few programs have a linker script: what reads one is loaded when it is asked for.
-    if name == "parse_script":
-        from .script import parse_script
-
-        return parse_script
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from .archive import MAGIC as ARCHIVE_MAGIC
 from .archive import THIN_MAGIC, Archive, read_archive
@@ -21,13 +21,12 @@ from .lower import lower
 from .objects import ObjectFile
 from .objread import ObjectError, read_object
 from .resolve import Input, report_object
+from .script import parse_script
+from .script_nodes import Script, ScriptError
 from .source import Files, Source, decode
 from .unit import Unit
 from .unwind import add_unwind_sections
 from .warnings import settings
-
-if TYPE_CHECKING:
-    from .script_nodes import Script
 
 TEXT_BASE = 0x8000_0000
 Given: TypeAlias = Path | str | Source | ObjectFile | Archive
@@ -142,20 +141,13 @@ def _hides(item: Diagnostic) -> bool:
 
 @contextmanager
 def _kept() -> Iterator[None]:
-    """What is made inside is kept: the collector would look at it again and again in vain.
-
-    Freezing and thawing makes it old without a look at it, unless somebody else has frozen
-    something.
-    """
+    """What is made inside is kept: the collector would look at it again and again in vain."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if collecting:
-            if gc.get_freeze_count() == 0:
-                gc.freeze()
-                gc.unfreeze()
             gc.enable()
 
 
@@ -230,12 +222,7 @@ def _binary(data: bytes, name: str, reporter: Reporter) -> ObjectFile | Archive 
 def _script(
     given: Script | Path | str | Source | None, files: Files, reporter: Reporter
 ) -> Script | None:
-    if given is None:
-        return None
-    from .script import parse_script
-    from .script_nodes import Script, ScriptError
-
-    if isinstance(given, Script):
+    if given is None or isinstance(given, Script):
         return given
     try:
         if isinstance(given, Source):

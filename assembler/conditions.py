@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .diagnostics import Problem
 from .frames import SPLIT, Frame
-from .lexer import SIMPLE, Span, parse_statement, split_line, split_operands
+from .lexer import Span, parse_statement, split_line, split_operands
 
 if TYPE_CHECKING:
     from .unit import Unit
@@ -162,23 +162,19 @@ def skip(unit: Unit, frame: Frame) -> None:
             continue
         frame.index = i
         unit.place = frame.base + i - 1
-        found = SIMPLE.match(line)
-        if found is not None:
-            name, operands = (found[2] or "").lower(), Span(found[3] or "", found.start(3))
-        else:
-            pieces = split_line(line)
-            if len(pieces) > 1:
-                unit.count(i - start)
-                unit.split_frame(pieces)
-                return
-            statement = parse_statement(pieces[0])
-            if statement.op is None or statement.target is not None:
-                continue
-            name, operands = statement.op.text.lower(), statement.operands
+        pieces = split_line(line)
+        if len(pieces) > 1:
+            unit.count(i - start)
+            unit.split_frame(pieces)
+            return
+        statement = parse_statement(pieces[0])
+        if statement.op is None or statement.target is not None:
+            continue
+        name = statement.op.text.lower()
         if name in CONDITIONS:
-            unit.guarded(open_condition, unit, name, operands)
+            unit.guarded(open_condition, unit, name, statement.operands)
         elif name in BRANCHES:
-            unit.guarded(BRANCHES[name], unit, operands)
+            unit.guarded(BRANCHES[name], unit, statement.operands)
     frame.index = i
     unit.count(i - start)
 

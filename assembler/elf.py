@@ -109,13 +109,13 @@ def _symbols(image: Image, index: dict[str, int], strings: Strings) -> tuple[byt
             inside = index.get(where, SHN_ABS)
             local.append(struct.pack("<3I2BH", strings.add(mark), address, 0, 0, 0, inside))
     unit = ""
-    pack, add = struct.Struct("<3I2BH").pack, strings.add
-    for text, value, size, kind, binding, where, owner in image.symtab:
-        if binding == "LOCAL" and owner != unit:
-            unit = owner
+    for s in image.symtab:
+        if s.binding == "LOCAL" and s.unit != unit:
+            unit = s.unit
             name = strings.add(unit.rsplit("/", 1)[-1])
-            local.append(pack(name, 0, 0, TYPES["FILE"], 0, SHN_ABS))
-        info = BINDINGS[binding] << 4 | TYPES[kind]
-        entry = pack(add(text), value, size, info, 0, index.get(where, SHN_ABS))
-        (local if binding == "LOCAL" else shared).append(entry)
+            local.append(struct.pack("<3I2BH", name, 0, 0, TYPES["FILE"], 0, SHN_ABS))
+        section = index.get(s.section, SHN_ABS)
+        info = BINDINGS[s.binding] << 4 | TYPES[s.type]
+        entry = struct.pack("<3I2BH", strings.add(s.name), s.value, s.size, info, 0, section)
+        (local if s.binding == "LOCAL" else shared).append(entry)
     return b"".join(local + shared), len(local)

@@ -43,12 +43,6 @@ def inserter(insn: Insn, field: str) -> Callable[[int], int]:
     if len(parts) == 2:
         (a, k, s), (b, m, t) = parts
         return lambda value: (value >> a & k) << s | (value >> b & m) << t
-    if len(parts) == 4:
-        (a, k, s), (b, m, t), (c, n, u), (d, o, w) = parts
-        return lambda value: (
-            (value >> a & k) << s | (value >> b & m) << t
-            | (value >> c & n) << u | (value >> d & o) << w
-        )  # fmt: skip
     return lambda value: sum((value >> low & mask) << shift for low, mask, shift in parts)
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .diagnostics import Problem, printable
-from .lexer import lookalike
 from .limits import DEFAULT_LIMITS
 
 
@@ -147,7 +146,6 @@ class _Parser:
         return self.fail(
             f"unexpected `{printable(self.token)}` in this expression",
             expected="a number or a symbol",
-            hint=lookalike(self.token),
         )
 
     def parse(self) -> Expr:
@@ -161,7 +159,7 @@ class _Parser:
                     f"unexpected character `{printable(self.token)}`",
                     hint="a line cannot be continued; parameters such as \\x live inside macros"
                     if self.token == "\\"
-                    else lookalike(self.token),
+                    else "",
                 )
             if self.token == "(" and ")" not in self.text[self.start :]:
                 raise self.fail("this `(` is never closed")

@@ -119,13 +119,8 @@ def _compile_line(line: str, patterns: Sequence[str], shape: str) -> Encoder:
     getters = [g for _, g in plan]
     indexes = [i for i, _ in plan]
 
-    three = len(getters) == 3
-    first, second, third = (*getters, _constant(0), _constant(0), _constant(0))[:3]
-
     def expanded(unit: Unit, v: Sequence[Any]) -> bytes:
         try:
-            if three:
-                return encode(unit, (first(v), second(v), third(v)))
             return encode(unit, [get(v) for get in getters])
         except Problem as problem:
             if problem.operand is not None and problem.operand >= 0:

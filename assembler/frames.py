@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from .diagnostics import Place
 
-INDEX_BITS = 28
-INDEX_MASK = (1 << INDEX_BITS) - 1
+_INDEX_BITS = 28
+_INDEX_MASK = (1 << _INDEX_BITS) - 1
 
 FILE = "file"
 INCLUDE = "include"
@@ -63,7 +63,7 @@ class Frames:
         shown: Sequence[str] | None = None,
     ) -> Frame:
         """Register a frame."""
-        base = len(self.frames) << INDEX_BITS
+        base = len(self.frames) << _INDEX_BITS
         frame = Frame(
             kind, name, file, lines, numbers, parent, base, lines if shown is None else shown
         )
@@ -72,19 +72,19 @@ class Frames:
 
     def frame(self, place: int) -> Frame:
         """The frame of a packed position."""
-        return self.frames[place >> INDEX_BITS]
+        return self.frames[place >> _INDEX_BITS]
 
     def text(self, place: int) -> str:
         """The line at a position, as it was assembled."""
         frame = self.frame(place)
-        return frame.lines[place & INDEX_MASK]
+        return frame.lines[place & _INDEX_MASK]
 
     def locate(self, place: int) -> Place:
         """The file, line and text of a position; no columns."""
         if place < 0:
             return Place("<command line>", 0)
         frame = self.frame(place)
-        index = place & INDEX_MASK
+        index = place & _INDEX_MASK
         if frame.kind == SPLIT:
             parent = self.locate(frame.parent)
             return Place(frame.file, frame.numbers[index], 0, 0, parent.source)
@@ -95,43 +95,33 @@ class Frames:
         while True:
             frame = self.frame(place)
             if frame.kind in (FILE, INCLUDE) or frame.parent < 0:
-                return frame.file, frame.numbers[place & INDEX_MASK]
+                return frame.file, frame.numbers[place & _INDEX_MASK]
             if frame.kind == REPEAT:
                 # The body of a repetition stands in the file (or macro) that holds it.
                 holder = self.frame(frame.parent)
                 if holder.kind in (FILE, INCLUDE):
-                    return frame.file, frame.numbers[place & INDEX_MASK]
+                    return frame.file, frame.numbers[place & _INDEX_MASK]
             place = frame.parent
-
-    def outer(self, place: int) -> tuple[str, Sequence[int] | int]:
-        """What ``outermost`` says of the lines of a frame: the file, and the number of each line
-        or one for all."""
-        frame = self.frame(place)
-        file, line = self.outermost(place)
-        # All lines of a macro stand for the line that calls it.
-        direct = frame.kind in (FILE, INCLUDE) or frame.parent < 0
-        if not direct and frame.kind == REPEAT:
-            direct = self.frame(frame.parent).kind in (FILE, INCLUDE)
-        return file, frame.numbers if direct else line
 
     def outermosts(self, places: Iterable[int]) -> Iterator[tuple[str, int]]:
         """``outermost`` of many places; each frame is looked at once."""
         numbers: dict[int, tuple[str, Sequence[int] | int]] = {}
-        last, file = -1, ""
-        lines: Sequence[int] | int = 0
         for place in places:
-            if place >> INDEX_BITS != last:
-                last = place >> INDEX_BITS
-                known = numbers.get(last)
-                if known is None:
-                    known = numbers[last] = self.outer(place)
-                file, lines = known
-            yield file, lines if isinstance(lines, int) else lines[place & INDEX_MASK]
+            known = numbers.get(place >> _INDEX_BITS)
+            if known is None:
+                frame = self.frame(place)
+                file, line = self.outermost(place)
+                # All lines of a macro stand for the line that calls it.
+                direct = frame.kind in (FILE, INCLUDE) or frame.parent < 0
+                if not direct and frame.kind == REPEAT:
+                    direct = self.frame(frame.parent).kind in (FILE, INCLUDE)
+                known = numbers[place >> _INDEX_BITS] = file, frame.numbers if direct else line
+            file, lines = known
+            yield file, lines if isinstance(lines, int) else lines[place & _INDEX_MASK]
 
     def chain(self, place: int) -> tuple[tuple[str, Place], ...]:
         """The calls and includes that lead to a position, innermost first."""
         out: list[tuple[str, Place]] = []
-        times: list[int] = []
         while place >= 0:
             frame = self.frame(place)
             if frame.parent >= 0 and frame.kind != SPLIT:
@@ -140,14 +130,7 @@ class Frames:
                     MACRO: f"in the expansion of macro `{frame.name}`, called",
                     REPEAT: f"in the repetition `{frame.name}`",
                 }.get(frame.kind, "from")
-                step = text, self.locate(frame.parent)
-                if out and out[-1] == step:
-                    times[-1] += 1
-                elif len(out) < 12:
-                    out.append(step)
-                    times.append(1)
+                if len(out) < 12:
+                    out.append((text, self.locate(frame.parent)))
             place = frame.parent
-        return tuple(
-            (f"{text} ({n} times)" if n > 1 else text, where)
-            for (text, where), n in zip(out, times, strict=True)
-        )
+        return tuple(out)

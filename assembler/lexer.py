@@ -209,18 +209,6 @@ _STRING_ESCAPES = {
 }  # fmt: skip
 
 
-_LOOKALIKES = {
-    "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"',
-    "\u201d": '"', "\u201e": '"', "\u00d7": "*", "\uff0c": ",", "\uff08": "(", "\uff09": ")",
-}  # fmt: skip
-
-
-def lookalike(char: str) -> str:
-    """A hint for a character that only looks like one of the keyboard, "" for others."""
-    right = _LOOKALIKES.get(char)
-    return f"`{char}` (U+{ord(char):04X}) only looks like `{right}`: type that" if right else ""
-
-
 def unescape(text: str, encode) -> bytes:
     """The bytes of a string between its quotes: escapes as in GNU as.
 
@@ -262,10 +250,7 @@ def parse_string(text: str, encode) -> bytes:
     """The bytes of a quoted string operand; several strings side by side are joined."""
     text = text.strip()
     if not text.startswith('"'):
-        raise Problem(
-            "this is not a string", expected='text in double quotes, as in "hello"',
-            hint=lookalike(text[:1]),
-        )  # fmt: skip
+        raise Problem("this is not a string", expected='text in double quotes, as in "hello"')
     out = b""
     at = 0
     while at < len(text):

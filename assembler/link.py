@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from . import sections
+from .defsyms import Defsyms
 from .diagnostics import Diagnostic, Problem, Reporter, did_you_mean
 from .image import Image
 from .layout import Output, collect, place
 from .lift import ObjectUnit
-from .relocations import apply, high_part_of, insert_distance
+from .merge import merge_strings
+from .relocations import apply, high_part_of
 from .reporting import find_word
 from .resolve import Input, LinkUnit, Resolver
 from .results import Results
+from .script_nodes import Script
+from .scripted import ScriptLayout, ScriptSymbol
 from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_MERGE, Fixup
 from .values import (
     ABSOLUTE,
@@ -30,10 +33,6 @@ from .values import (
     resolve,
     symbol_address,
 )
-
-if TYPE_CHECKING:
-    from .script_nodes import Script
-    from .scripted import ScriptLayout, ScriptSymbol
 
 _MEMORY_TOP = 1 << 32
 
@@ -78,19 +77,11 @@ class Linker:
         table.add_all(self.inputs, wanted)
         table.allocate_common()
         layout = self.layout()
-        defsyms = None
-        if options.defsyms:
-            from .defsyms import Defsyms
-
-            defsyms = Defsyms(options.defsyms, self.reporter)
-        assigned = [
-            *(layout.assigned if layout else ()), *(defsyms.names if defsyms else ())
-        ]  # fmt: skip
+        defsyms = Defsyms(options.defsyms, self.reporter)
+        assigned = [*(layout.assigned if layout else ()), *defsyms.names]
         table.define(assigned)
         table.connect(layout.provided if layout else PROVIDED)
         if any(s.flags & SHF_MERGE for u in self.units for s in u.sections.values()):
-            from .merge import merge_strings
-
             merge_strings(self.units)
         everything = [s for unit in self.units for s in unit.sections.values()]
         if layout is not None:
@@ -101,8 +92,7 @@ class Linker:
             addresses = place(self.outputs, options.text_base, options.section_addresses)
             for name, symbol in table.provided.items():
                 symbol.value = addresses.get(name, 0)
-        if defsyms is not None:
-            defsyms.evaluate(self.lookup, self.set_value)
+        defsyms.evaluate(self.lookup, self.set_value)
         self.check_memory()
         for unit in self.units:
             self.patch(unit)
@@ -134,8 +124,6 @@ class Linker:
         options = self.options
         if options.script is None:
             return None
-        from .scripted import ScriptLayout
-
         return ScriptLayout(
             options.script, self.units, self.reporter, options.section_addresses, self.lookup,
             self.set_value,
@@ -212,15 +200,8 @@ class Linker:
         """Apply all fixups of a unit."""
         highs: dict[tuple[int, int], Fixup] | None = None
         for section in unit.sections.values():
-            base = section.address
             for fixup in section.fixups:
                 try:
-                    if fixup.kind == sections.BRANCH:
-                        # The most frequent; what is out of reach is left to ``apply``.
-                        distance = resolve(fixup.value) - base - fixup.offset
-                        if -4096 <= distance < 4096 and not distance & 1:
-                            insert_distance(section.data, fixup.offset, distance, True)
-                            continue
                     if fixup.kind in _LOW_KINDS:
                         if highs is None:
                             highs = _high_parts(unit)

@@ -53,7 +53,6 @@ def read_body(unit: Unit, opener: str, closer: str) -> tuple[list[str], list[int
     file = unit.positions.frame(began).file
     depth: list[str] = []
     while True:
-        _plain_lines(unit, lines, numbers)
         line = unit.next_line()
         if line is None:
             unit.place = began
@@ -80,23 +79,6 @@ def read_body(unit: Unit, opener: str, closer: str) -> tuple[list[str], list[int
         lines.append(line)
         frame = unit.positions.frame(unit.place)
         numbers.append(frame.numbers[unit.place - frame.base])
-
-
-def _plain_lines(unit: Unit, lines: list[str], numbers: list[int]) -> None:
-    """Take the next lines that neither open nor close a body."""
-    if not unit.frames:
-        return
-    frame = unit.frames[-1]
-    i = start = frame.index
-    source, search = frame.lines, _DIRECTIVE.search
-    while i < len(source) and ";" not in source[i] and search(source[i]) is None:
-        i += 1
-    if i > start:
-        lines += source[start:i]
-        numbers += frame.numbers[start:i]
-        frame.index = i
-        unit.place = frame.base + i - 1
-        unit.expand(sum(map(len, source[start:i])) + i - start)
 
 
 def define(unit: Unit, args: Span) -> None:

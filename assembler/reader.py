@@ -14,7 +14,6 @@ from .frames import SPLIT, Frame
 from .lexer import Span, blank_comments, split_line
 from .limits import Limits
 from .names import Names
-from .source import Files
 
 if TYPE_CHECKING:
     from .conditions import Condition
@@ -28,23 +27,8 @@ ODD_BLANK = re.compile(
 _FRAME_COST = 4
 
 
-def split_lines(text: str) -> tuple[list[str], list[str], int, bool]:
-    """(lines to show, lines to assemble, index of a comment without end or -1, plain blanks)."""
-    # Some editors begin a file with a byte order mark.
-    text = text.removeprefix("\ufeff")
-    shown = text.split("\n")
-    blanked, open_comment = blank_comments(text)
-    if "\r\n" in blanked:
-        blanked = blanked.replace("\r\n", "\n")
-    lines = shown if blanked is text else blanked.split("\n")
-    plain = text.isascii() and not any(c in text for c in "\x1c\x1d\x1e\x1f")
-    return shown, lines, open_comment, plain or ODD_BLANK.search(text) is None
-
-
 class Reader(Names):
     """The stack of frames and of open conditions."""
-
-    files: Files
 
     def __init__(self, reporter: Reporter, limits: Limits) -> None:
         super().__init__(reporter, limits)
@@ -66,10 +50,13 @@ class Reader(Names):
                 )
             )
             raise Stop
-        if text not in self.files.lines:
-            self.files.lines[text] = split_lines(text)
-        shown, lines, open_comment, plain = self.files.lines[text]
-        self.plain_blanks &= plain
+        if ODD_BLANK.search(text) is not None:
+            self.plain_blanks = False
+        shown = text.split("\n")
+        blanked, open_comment = blank_comments(text)
+        if "\r\n" in blanked:
+            blanked = blanked.replace("\r\n", "\n")
+        lines = shown if blanked is text else blanked.split("\n")
         frame = self.positions.new(kind, name, name, lines, range(1, len(shown) + 1), parent, shown)
         if open_comment >= 0:
             line = text.count("\n", 0, open_comment)

@@ -194,6 +194,10 @@ class Resolver:
                         known = self.provided[name] = Symbol(name, ABSOLUTE, binding=GLOBAL_BINDING)
                     symbol.target = known
 
+    def offering(self, name: str) -> Archive | None:
+        """An archive that defines the name."""
+        return next((a for a in self.archives if name in a.defining), None)
+
 
 def _definition(unit: LinkUnit, symbol: Symbol) -> Place:
     """Where a unit defines a symbol."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from .diagnostics import Problem
 from .frames import FILE, INCLUDE
@@ -11,10 +10,10 @@ from .image import PF_R, PF_W, PF_X, Row, Segment, SymbolInfo
 from .layout import Output
 from .lift import ObjectUnit
 from .resolve import LinkUnit
+from .scripted import ScriptSymbol
 from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, Section
 from .unit import Unit
 from .values import (
-    ABSOLUTE,
     EXPRESSION,
     GLOBAL_BINDING,
     LABEL,
@@ -27,9 +26,6 @@ from .values import (
     resolve,
     symbol_address,
 )
-
-if TYPE_CHECKING:
-    from .scripted import ScriptSymbol
 
 _BINDINGS = {LOCAL_BINDING: "LOCAL", GLOBAL_BINDING: "GLOBAL", WEAK_BINDING: "WEAK"}
 
@@ -88,43 +84,32 @@ class Results:
             for symbol in unit.symbols.values():
                 if symbol.state == UNDEFINED or symbol.target is not None or id(symbol) in done:
                     continue
-                binding = symbol.binding
-                if binding == LOCAL_BINDING and _is_internal(symbol):
+                if symbol.binding == LOCAL_BINDING and _is_internal(symbol):
                     continue
                 done.add(id(symbol))
-                if symbol.state == LABEL and symbol.section is not None:
-                    section: Section | None = symbol.section
-                    value = symbol.section.address + symbol.value
-                elif symbol.state == ABSOLUTE:
-                    section, value = None, symbol.value
-                else:
-                    section, value = self.location(symbol)
+                section, value = self.location(symbol)
                 if section is not None and id(section) not in names:
                     # It lies in a section that the script discards.
                     continue
-                size = self.size_of(symbol) if symbol.size else 0
+                try:
+                    size = resolve(symbol.size) & 0xFFFF_FFFF
+                except (Unresolved, Problem):
+                    size = 0
                 info = SymbolInfo(
                     symbol.name, value & 0xFFFF_FFFF, size, symbol.type or "NOTYPE",
-                    _BINDINGS[binding], names.get(id(section), ""), unit.name,
+                    _BINDINGS[symbol.binding], names.get(id(section), ""), unit.name,
                 )  # fmt: skip
-                (local if binding == LOCAL_BINDING else shared).append(info)
+                (local if symbol.binding == LOCAL_BINDING else shared).append(info)
         for name, symbol in self.provided.items():
             made = self.script_symbols.get(name)
             if made is not None and made.unused:
                 continue
             inside = made.section if made is not None else ""
             hidden = made is not None and made.hidden
-            bound = "LOCAL" if hidden else "GLOBAL"
-            info = SymbolInfo(name, symbol.value, 0, "NOTYPE", bound, inside, "")
+            binding = "LOCAL" if hidden else "GLOBAL"
+            info = SymbolInfo(name, symbol.value, 0, "NOTYPE", binding, inside, "")
             (local if hidden else shared).append(info)
         return local + shared
-
-    def size_of(self, symbol: Symbol) -> int:
-        """What ``.size`` said, 0 if it cannot be worked out."""
-        try:
-            return resolve(symbol.size) & 0xFFFF_FFFF
-        except (Unresolved, Problem):
-            return 0
 
     def location(self, symbol: Symbol) -> tuple[Section | None, int]:
         """The section and final value of a symbol; reports what cannot be worked out."""

@@ -46,18 +46,9 @@ class Files:
         self.limits = limits
         self.bytes_read = 0
         self._texts: dict[str, str] = {}
-        self.lines: dict[str, tuple[list[str], list[str], int, bool]] = {}
-        self._found: dict[tuple[str, str], Path] = {}
 
     def find(self, name: str, including: str) -> Path:
         """The path for an ``.include`` or ``.incbin`` name; Problem if there is none."""
-        key = name, os.path.dirname(including)
-        known = self._found.get(key)
-        if known is None:
-            known = self._found[key] = self._search(name, including)
-        return known
-
-    def _search(self, name: str, including: str) -> Path:
         if "\0" in name or not name:
             raise Problem("this is not a file name", operand=0)
         wanted = Path(name)
@@ -105,8 +96,6 @@ class Files:
         """Bytes of a file, bounded; Problem if it cannot be read."""
         room = self.limits.image_bytes
         try:
-            if not path.exists():
-                raise Problem(f"there is no file `{path}`", operand=0)
             if not path.is_file():
                 raise Problem(f"`{path}` is not a regular file", operand=0)
             with path.open("rb") as handle:

@@ -8,7 +8,6 @@ whole source is assembled again with that branch in its long form, until all fit
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,12 +23,10 @@ from .lexer import (
     Span,
     Statement,
     parse_statement,
-    skip_quoted,
     split_line,
     split_operands,
 )
 from .operands import cached, operand, plain_operand
-from .reader import ODD_BLANK
 from .sections import Section
 from .subsections import merge
 
@@ -166,8 +163,6 @@ class Unit(Content):
             elif len(words) == 1 and _LABEL_ALONE(op) is not None:
                 self.define_label(op[:-1])
                 continue
-            if not plain and self.odd_blank(line):
-                continue
             frame.index = i
             handler = directive_of(op) if plain else None
             if handler is not None and macros and self.macro_named(op) is not None:
@@ -194,26 +189,6 @@ class Unit(Content):
         self.count(i - start)
         if len(MEMO) > _MEMO_SIZE:
             MEMO.clear()
-
-    def odd_blank(self, line: str) -> bool:
-        """Report a character that looks like a blank and is none; whether there is one."""
-        for piece in split_line(line):
-            text, at = piece
-            i = 0
-            while i < len(text):
-                if text[i] in "\"'":
-                    i = skip_quoted(text, i)
-                    continue
-                if ODD_BLANK.match(text[i]) is not None:
-                    name = unicodedata.name(text[i], "control character").lower()
-                    self.error_at(
-                        self.place, f"a character U+{ord(text[i]):04X} ({name}) stands here",
-                        at + i, at + i + 1,
-                        hint="write an ordinary blank; such characters come with copied text",
-                    )  # fmt: skip
-                    return True
-                i += 1
-        return False
 
     def other_line(self, line: str) -> None:
         """A line that the loop does not take apart itself."""

@@ -6,9 +6,10 @@ Each function writes plain text and returns the exit code of its command: 0 ok, 
 
 from __future__ import annotations
 
+import json as json_module
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from . import author, grader, report
 from .course import CourseError, Lesson, find, lessons
@@ -16,7 +17,7 @@ from .runner import SEEDS, Boards
 from .workfolder import WorkFolder
 
 
-def learn(plain: bool = False, out: TextIO | None = None) -> int:
+def learn(plain: bool = False, out: TextIO | None = None, json: bool = False) -> int:
     """List the lessons with the progress and say what is next; begin the next one."""
     out = out or sys.stdout
     try:
@@ -26,7 +27,10 @@ def learn(plain: bool = False, out: TextIO | None = None) -> int:
         source = folder.provide(following) if following else None
         folder.save()
     except (CourseError, OSError) as error:
-        return _trouble(str(error))
+        return _trouble(error)
+    if json:
+        _write(out, _progress(course, folder, following, source))
+        return grader.OK
     table = _table(course, folder, following)
     if plain:
         out.write(table.plain())
@@ -66,7 +70,7 @@ def check(
         chosen = _choose(course, folder, lesson, file)
         source = folder.provide(chosen) if file is None else file
     except (CourseError, OSError) as error:
-        return _trouble(str(error))
+        return _trouble(error)
     seeds = SEEDS if seed is None else (seed,)
     result = grader.grade(chosen, source, seeds, boards)
     following = None
@@ -80,7 +84,7 @@ def check(
     return result.exit_code
 
 
-def hint(lesson: str | None = None, out: TextIO | None = None) -> int:
+def hint(lesson: str | None = None, out: TextIO | None = None, json: bool = False) -> int:
     """Print the next hint of a lesson; after the last one, all of them again."""
     out = out or sys.stdout
     try:
@@ -89,22 +93,28 @@ def hint(lesson: str | None = None, out: TextIO | None = None) -> int:
         chosen = _choose(course, folder, lesson, None)
         progress = folder.of(chosen)
         count = len(chosen.hints)
-        if progress.hints >= count:
-            out.write(f"{chosen.id}: these were all hints\n\n")
+        again = progress.hints >= count
+        if again:
             numbers = range(count)
         else:
             numbers = range(progress.hints, progress.hints + 1)
             progress.hints += 1
             folder.save()
     except (CourseError, OSError) as error:
-        return _trouble(str(error))
+        return _trouble(error)
+    if json:
+        hints = [{"number": number + 1, "text": chosen.hints[number]} for number in numbers]
+        _write(out, {"lesson": chosen.id, "hints": hints, "of": count, "all_given": again})
+        return grader.OK
+    if again:
+        out.write(f"{chosen.id}: these were all hints\n\n")
     for number in numbers:
         out.write(f"hint {number + 1} of {count}: {chosen.hints[number]}\n")
     out.write(f"\nnext      toyvm check {chosen.id}\n")
     return grader.OK
 
 
-def reset(lesson: str | None = None, out: TextIO | None = None) -> int:
+def reset(lesson: str | None = None, out: TextIO | None = None, json: bool = False) -> int:
     """Start a lesson again from its start file; the old source is kept beside it."""
     out = out or sys.stdout
     try:
@@ -113,7 +123,12 @@ def reset(lesson: str | None = None, out: TextIO | None = None) -> int:
         chosen = _choose(course, folder, lesson, None)
         kept = folder.reset(chosen)
     except (CourseError, OSError) as error:
-        return _trouble(str(error))
+        return _trouble(error)
+    if json:
+        old = None if kept is None else str(_shown(kept))
+        file = str(_shown(folder.file(chosen)))
+        _write(out, {"lesson": chosen.id, "file": file, "old_source": old})
+        return grader.OK
     out.write(f"{chosen.id} starts again: {_shown(folder.file(chosen))}\n")
     if kept is not None:
         out.write(f"the old source is {_shown(kept)}\n")
@@ -121,7 +136,10 @@ def reset(lesson: str | None = None, out: TextIO | None = None) -> int:
 
 
 def lesson_check(
-    lesson: str | None = None, out: TextIO | None = None, boards: Boards | None = None
+    lesson: str | None = None,
+    out: TextIO | None = None,
+    boards: Boards | None = None,
+    json: bool = False,
 ) -> int:
     """The author's check of one lesson or of all: 0 if nothing is wrong with any."""
     out = out or sys.stdout
@@ -129,9 +147,14 @@ def lesson_check(
         course = lessons()
         chosen = course if lesson is None else [find(lesson, course)]
         found = 0
+        rows: list[dict[str, Any]] = []
         for one in chosen:
             problems = author.verify(one, boards)
             found += len(problems)
+            if json:
+                wrong = [path.name for path in one.wrong]
+                rows.append({"lesson": one.id, "problems": problems, "wrong": wrong})
+                continue
             count = f"{len(one.wrong)} wrong solutions, each caught by its check"
             state = f"{len(problems)} problems" if problems else f"ok, {count}"
             out.write(f"{one.id}: {state}\n")
@@ -139,7 +162,9 @@ def lesson_check(
                 out.write(f"    {report.clean(problem)}\n")
             out.flush()
     except (CourseError, OSError) as error:
-        return _trouble(str(error))
+        return _trouble(error)
+    if json:
+        _write(out, {"passed": not found, "lessons": rows})
     return grader.FAILS if found else grader.OK
 
 
@@ -187,12 +212,43 @@ def _table(course: list[Lesson], folder: WorkFolder, following: Lesson | None):
     return table
 
 
+def _progress(
+    course: list[Lesson], folder: WorkFolder, following: Lesson | None, source: Path | None
+) -> dict[str, Any]:
+    rows = []
+    for lesson in course:
+        progress = folder.of(lesson)
+        rows.append(
+            {
+                "id": lesson.id,
+                "title": lesson.title,
+                "goal": lesson.goal,
+                "done": progress.done,
+                "points": progress.points,
+                "max_points": lesson.max_points,
+                "hints_given": progress.hints,
+            }
+        )
+    return {
+        "lessons": rows,
+        "next": following.id if following else None,
+        "file": str(_shown(source)) if source else None,
+    }
+
+
+def _write(out: TextIO, facts: dict[str, Any]) -> None:
+    out.write(json_module.dumps(facts, indent=2) + "\n")
+
+
 def _shown(path: Path) -> Path:
     here = Path.cwd().resolve()
     full = path.resolve()
     return full.relative_to(here) if full.is_relative_to(here) else path
 
 
-def _trouble(message: str) -> int:
-    sys.stderr.write(f"toyvm: {report.clean(message)}\n")
+def _trouble(error: Exception) -> int:
+    message = str(error)
+    if isinstance(error, OSError) and error.filename:
+        message = f"{error.filename}: {error.strerror}; go where a folder can be made"
+    sys.stderr.write(f"toyvm: error: {report.clean(message)}\n")
     return grader.UNUSABLE

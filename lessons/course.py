@@ -14,6 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from toyvm.ui.text import did_you_mean
+
 T = TypeVar("T")
 
 FOLDER = re.compile(r"\d\d_[a-z0-9_]{1,28}\Z")
@@ -114,9 +116,10 @@ def find(name: str, course: list[Lesson] | None = None) -> Lesson:
     hits = [lesson for lesson in course if wanted and _called(lesson.id, wanted)]
     if len(hits) == 1:
         return hits[0]
-    known = ", ".join(lesson.id for lesson in course)
+    known = [lesson.id for lesson in course]
     trouble = "names more than one lesson" if hits else "is no lesson"
-    raise CourseError(f"'{name}' {trouble}: expected one of {known}")
+    near = "" if hits else did_you_mean(wanted, [*known, *(one.partition("_")[2] for one in known)])
+    raise CourseError(f"'{name}' {trouble}: expected one of {', '.join(known)}{near}")
 
 
 def _called(lesson_id: str, wanted: str) -> bool:

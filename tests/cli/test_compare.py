@@ -50,3 +50,23 @@ def test_wrong_usage(cli):
     assert "expected none" in result.err
     assert 'did you mean "spp-set"' in cli("compare", "hello", "--bug", "sp-set").err
     assert cli("compare", "no-such-guest").code == 2
+
+
+def test_every_technique_can_be_compared(cli):
+    """The bare side has none, which is no mistake of the user's."""
+    result = cli("compare", "hello", "--technique", "s")
+    assert (result.code, result.err) == (0, "")
+    assert "bare and virtualised are equal" in result.out
+    assert "expected u, s, pv or upv" in cli("compare", "hello", "--technique", "x").err
+
+
+def test_the_bugs_can_be_listed_here_too(cli):
+    listed = cli("compare", "hello", "--bug", "list", "--json")
+    assert listed.code == 0
+    assert listed.json == cli("prove", "--bug", "list", "--json").json
+
+
+def test_a_guest_that_dies_is_told_in_a_sentence(cli, source):
+    image = source("    .globl _start\n_start:\n    csrw stvec, zero\n    .word 0\n")
+    result = cli("compare", image, "--max-insns", "30000")
+    assert "are equal; it died: trap loop" in result.out

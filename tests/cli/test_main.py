@@ -67,7 +67,17 @@ def test_version(cli):
         (["rnu"], "No such command"),
         (["run"], "Missing argument"),
         (["run", "hello", "--nope"], "No such option"),
-        (["run", "hello", "--max-insns", "many"], "--max-insns"),
+        (["run", "hello", "--max-insns", "many"], "--max-insns: expected a whole number"),
+        (["check", "--seed", "x"], "--seed: expected a whole number"),
+        (["run", "hello", "--technique", "q"], "expected u, s, pv or upv"),
+        (["run", "hello", "--initrd", "nosuch"], "--initrd nosuch: no such file"),
+        (["run", "hello", "--dtb", "/"], "--dtb /: a directory"),
+        (
+            ["run", "hello", "--bios", "nosuch"],
+            "expected sbi, none, an ELF file, a flat binary or cfirm",
+        ),
+        (["debug", "hello", "-x", "/"], "-x /: a directory"),
+        (["debug", "hello", "--technique", "s"], "need --vm"),
     ],
 )
 def test_wrong_usage_is_one_line_and_code_2(cli, arguments, message):
@@ -148,3 +158,14 @@ def test_typers_own_runner_works_too():
     result = CliRunner().invoke(app, ["--version"])
     assert result.exit_code == 0
     assert call(["--version"]) == 0
+
+
+@pytest.mark.parametrize("name", ["run", "asm", "up", "check", "bench", "prove", "disasm"])
+def test_help_says_what_stands_for_a_value(cli, name):
+    """FILE, N and SIZE: not the names of Python's types."""
+    text = cli(name, "--help").out
+    options = text.partition("Options:")[2]
+    assert "<int>" not in options
+    assert "list[" not in options
+    assert "--ram SIZE" in text or name != "run"
+    assert "{LAB.toml}" in text or name != "up"

@@ -138,6 +138,21 @@ def test_disassemble_marks_pc_and_breakpoints(talk):
     assert talk.say("disassemble triple, +2").count("\n") == 2
 
 
+def test_disassemble_folds_what_repeats(start):
+    talk = start(
+        "    .globl _start\n_start:\n    li a0, 1\n    .rept 30\n    nop\n    .endr\n    ret\n"
+    )
+    text = talk.say("disassemble")
+    assert text.count("nop") == 1
+    assert "... 29 more of the same, to 0x80000078" in text
+    assert "ret" in text.splitlines()[-1]
+    talk.say("break *0x80000040")
+    parts = talk.say("disassemble")
+    assert "b 0x80000040" in parts, "what is marked is shown"
+    assert "... 14 more of the same, to 0x8000003c" in parts
+    assert "... 14 more of the same, to 0x80000078" in parts
+
+
 def test_list_shows_the_source(talk, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "test.s").write_text("line one\n" * 20)

@@ -106,6 +106,13 @@ def test_a_condition_that_cannot_be_computed_stops_and_says_so(talk):
     assert talk.session.target.pc == talk.address("loop")
 
 
+def test_a_condition_without_sense_is_refused_at_once(talk):
+    assert "Expression expected" in talk.say("break triple if $a0 ==")
+    assert 'No symbol "nosuch"' in talk.say("break triple if nosuch == 1")
+    assert "Division by zero" not in talk.say("break triple if 10 / $zero == 1"), "perhaps later"
+    assert talk.say("info breakpoints").count("breakpoint ") == 1
+
+
 def test_tbreak_stops_once(talk):
     assert "Temporary breakpoint 1, " in talk.say("tbreak loop", "continue")
     assert "exited with code 0" in talk.say("continue")

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from toyvm.ui.tables import Table, grouped, print_table, size_text
+from toyvm.ui.tables import Table, grouped, paragraph, print_table, size_text
 from toyvm.ui.theme import Painter, colour_wanted, live_wanted
 
 
@@ -57,6 +57,31 @@ def test_plain_tables_are_aligned():
     out = io.StringIO()
     print_table(table, out)
     assert out.getvalue() == table.plain()
+
+
+def test_a_plain_table_fits_into_a_narrow_terminal(monkeypatch):
+    """Without colour a terminal gets plain text: folded in its columns, not at its edge."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    table = Table(("name", "words", "what it is"), right=("words",))
+    table.add("one", 1234567, "a text of several words that is longer than the terminal is wide")
+    table.add("two", 8, "short")
+    out = Terminal()
+    print_table(table, out)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[1].split()[:2] == ["one", "1234567"]
+    assert "1234567" not in lines[2]
+    assert " ".join(out.getvalue().split()).count("wide") == 1
+    plain = io.StringIO()
+    print_table(table, plain)
+    assert len(plain.getvalue().splitlines()) == 3, "elsewhere one line a row"
+    assert max(map(len, paragraph("word " * 60, out).splitlines())) <= 40
 
 
 def test_a_row_of_the_wrong_length_is_refused():

@@ -49,7 +49,7 @@ def compare(
         list[str] | None, typer.Option(help="A network card: only `none`, without a cable.")
     ] = None,
     virtio: Annotated[str, typer.Option(help="Transport: legacy or modern.")] = "legacy",
-    pmp: Annotated[int, typer.Option(help="PMP entries: 16 or 0.")] = 16,
+    pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Check the options, run both, report."""
@@ -98,12 +98,17 @@ def compare_image(options: MachineOptions, every: int, limit: int, bug: str, jso
     from toyvm.ui.text import did_you_mean
 
     from .images import open_image
-    from .machines import build, warm_up
+    from .machines import build, check, warm_up
     from .output import print_json
 
+    if bug == "list":
+        from .cmd_prove import list_bugs
+
+        return list_bugs(json_)
     if bug and bug not in bugs.BY_NAME:
         near = did_you_mean(bug, list(bugs.BY_NAME))
         fail(f'--bug "{bug}": no such bug{near}; toyvm prove --bug list shows them')
+    check(options, both=True)
     image = open_image(options.image)
     warm_up(json_)
     made: list[Built] = []
@@ -193,7 +198,7 @@ def _tell(image: Any, found: Comparison, bug: str) -> None:
             "exit": f"ended with code {found.stop.code}",
             "budget": "had not ended",
             "idle": "waits for ever",
-        }.get(found.stop.reason, found.stop.detail)
+        }.get(found.stop.reason, f"died: {found.stop.detail}")
         out.write(
             f"{image.name}: bare and virtualised are equal; it {how}\n{counts}\n({notes(found)})\n"
         )

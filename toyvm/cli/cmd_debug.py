@@ -32,6 +32,10 @@ def debug(
         ),
     ],
     vm: Annotated[bool, typer.Option("--vm", help="Run it as a guest of the hypervisor.")] = False,
+    technique: Annotated[str, typer.Option(help="How it is virtualised, as in `toyvm run`.")] = "u",
+    shadow: Annotated[
+        str, typer.Option(help="How page tables are followed, as in `toyvm run`.")
+    ] = "lazy",
     ram: Annotated[str, typer.Option(help="RAM, 64K to 2G.")] = "",
     bios: Annotated[str, typer.Option(help="sbi, none or a firmware file.")] = "",
     append: Annotated[str, typer.Option(help="Arguments for the kernel.")] = "",
@@ -46,7 +50,9 @@ def debug(
     harts: Annotated[
         int | None,
         typer.Option(
-            help="Harts (vCPUs with --vm), 1 to 8; default: what a shipped guest needs, else 1."
+            "--harts",
+            "--smp",
+            help="Harts (vCPUs with --vm), 1 to 8; default: what a shipped guest needs, else 1.",
         ),
     ] = None,
     pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,
@@ -69,10 +75,13 @@ def debug(
         if line is not None and line.kind not in ("stdio", "null", "file"):
             fail(f"--device {text}: in the debugger a console leads to stdio, null or file:PATH")
     if script is not None and not script.is_file():
-        fail(f"-x {script}: no such file")
+        what = "a directory; expected a file of commands" if script.is_dir() else "no such file"
+        fail(f"-x {script}: {what}")
     options = MachineOptions(
         image=image,
         vm=vm,
+        technique=technique,
+        shadow=shadow,
         ram=ram,
         bios=bios,
         append=append,

@@ -54,13 +54,17 @@ Lesson = Annotated[
 ]
 
 
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
 def learn(
     plain: Annotated[bool, typer.Option("--plain", help="No boxes, no colour.")] = False,
+    json_: Json = False,
 ) -> int:
     """Show the course."""
     from lessons import cli_api
 
-    return cli_api.learn(plain=plain)
+    return cli_api.learn(plain=plain, json=json_)
 
 
 def check(
@@ -72,7 +76,7 @@ def check(
     seed: Annotated[
         int | None, typer.Option(help="Use this one seed for the random inputs.")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
+    json_: Json = False,
 ) -> int:
     """Grade."""
     from lessons import cli_api
@@ -80,6 +84,8 @@ def check(
     if file is None and lesson is not None and _looks_like_file(lesson):
         file, lesson = Path(lesson), None
     if file is not None and not file.is_file():
+        if file.is_dir():
+            fail(f"{file} is a directory; expected a source file, such as {file / 'start.s'}")
         fail(f"no such file: {file}")
     _warm(json_)
     return cli_api.check(lesson=lesson, file=file, seed=seed, json=json_)
@@ -95,23 +101,23 @@ def _warm(quiet: bool) -> None:
     warm_up(quiet)
 
 
-def hint(lesson: Lesson = None) -> int:
+def hint(lesson: Lesson = None, json_: Json = False) -> int:
     """Give a hint."""
     from lessons import cli_api
 
-    return cli_api.hint(lesson)
+    return cli_api.hint(lesson, json=json_)
 
 
-def reset(lesson: Lesson = None) -> int:
+def reset(lesson: Lesson = None, json_: Json = False) -> int:
     """Start again."""
     from lessons import cli_api
 
-    return cli_api.reset(lesson)
+    return cli_api.reset(lesson, json=json_)
 
 
-def lesson_check(lesson: Lesson = None) -> int:
+def lesson_check(lesson: Lesson = None, json_: Json = False) -> int:
     """The author's proof."""
     from lessons import cli_api
 
-    _warm(False)
-    return cli_api.lesson_check(lesson)
+    _warm(json_)
+    return cli_api.lesson_check(lesson, json=json_)

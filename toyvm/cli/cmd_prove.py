@@ -38,19 +38,20 @@ def prove(
     from .output import print_json
 
     if bug == "list":
-        return _list(json_)
+        return list_bugs(json_)
     if sample < 0:
         fail(f"--sample {sample}: expected a positive number of words, or 0 for all")
-    from .machines import warm_up
-
-    warm_up(json_)
     from toyvm.proofs import bugs
-    from toyvm.proofs import prove as proving
-    from toyvm.ui.progress import work_progress
 
     if bug and bug not in bugs.BY_NAME:
         near = did_you_mean(bug, list(bugs.BY_NAME))
         fail(f'--bug "{bug}": no such bug{near}; toyvm prove --bug list shows them')
+    from .machines import warm_up
+
+    warm_up(json_)
+    from toyvm.proofs import prove as proving
+    from toyvm.ui.progress import work_progress
+
     _compile(json_)
     total = sample or proving.WORDS
     with work_progress("executing words", total, show=not json_) as report:
@@ -109,7 +110,8 @@ def facts(proof: Proof) -> dict[str, Any]:
     }
 
 
-def _list(json_: bool) -> int:
+def list_bugs(json_: bool) -> int:
+    """The answer to `--bug list`."""
     from toyvm.proofs.bugs import BUGS
     from toyvm.ui.tables import Table, print_table
 
@@ -126,19 +128,18 @@ def _list(json_: bool) -> int:
 
 
 THEOREM = """\
-Popek and Goldberg (1974): a machine can be virtualised by trap and emulate if every sensitive
-instruction is privileged.  Sensitive: it changes the machine (mode, CSRs, translation, sleep), or
-its result depends on the machine (mode, status bits, place in memory, owner).  Privileged: it
-traps in user mode.  And what traps must be emulated as the bare machine would have done it.
-"""
+Popek and Goldberg (1974): a machine can be virtualised by trap and emulate if every sensitive \
+instruction is privileged.  Sensitive: it changes the machine (mode, CSRs, translation, sleep), or \
+its result depends on the machine (mode, status bits, place in memory, owner).  Privileged: it \
+traps in user mode.  And what traps must be emulated as the bare machine would have done it."""
 
 
 def _tell(proof: Proof) -> None:
     from toyvm.proofs.prove import CLASSES
-    from toyvm.ui.tables import Table, grouped, print_table
+    from toyvm.ui.tables import Table, grouped, paragraph, print_table
 
     out = sys.stdout
-    out.write(THEOREM + "\n")
+    out.write(paragraph(THEOREM) + "\n\n")
     if proof.bug:
         bug = proof.bug
         out.write(f"bug {bug.name} of the {bug.where}: {bug.what}\n\n")

@@ -78,7 +78,9 @@ def run(
     harts: Annotated[
         int | None,
         typer.Option(
-            help="Harts (vCPUs with --vm), 1 to 8; default: what a shipped guest needs, else 1."
+            "--harts",
+            "--smp",
+            help="Harts (vCPUs with --vm), 1 to 8; default: what a shipped guest needs, else 1.",
         ),
     ] = None,
     pmp: Annotated[int, typer.Option(help="PMP entries, 0 to 16.")] = 16,

@@ -109,6 +109,8 @@ def open_source(path: Path) -> LoadedImage:
         show(problems, "text")
     if image is None:
         fail(f"{path} does not assemble")
+    if not any(segment.memsz or segment.data for segment in image.segments):
+        fail(f"{path} holds no code: expected instructions, from the label _start on")
     return from_image(path.name, "source", image)
 
 

@@ -9,12 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from toyvm.control.labs import LabError
 from toyvm.ui.live import GuestRow, lab_view
 from toyvm.ui.pace import Interrupt, Pacer
 from toyvm.ui.tables import Table, grouped, print_table
 
-from .errors import FAILED, INTERNAL, INTERRUPTED, OK, SPENT, log_text, say
+from .errors import (
+    FAILED,
+    INTERNAL,
+    INTERRUPTED,
+    OK,
+    SPENT,
+    CliError,
+    input_errors,
+    log_text,
+    say,
+)
 from .images import LoadedImage, open_image
+from .neighbours import await_neighbours
 from .output import print_json
 
 if TYPE_CHECKING:
@@ -79,9 +91,17 @@ class LabResult:
 
 
 def open_lab_image(text: str, base: Path) -> LoadedImage:
-    """An image named in a lab file: a file beside it, else what `toyvm run` would take."""
+    """An image named in a lab file: a file beside it, else what `toyvm run` would take.
+
+    LabError says why it cannot be opened.
+    """
     beside = base / Path(text).expanduser()
-    return open_image(str(beside) if beside.is_file() else text)
+    try:
+        return open_image(str(beside) if beside.is_file() else text)
+    except Exception as error:
+        if not isinstance(error, (CliError, *input_errors())):
+            raise
+        raise LabError(str(error)) from None
 
 
 def rows_of(running: RunningLab) -> list[GuestRow]:
@@ -130,6 +150,8 @@ def execute_lab(
     running = start_lab(lab, open_lab_image, {name: sink(name) for name in names}, options.parallel)
     try:
         warm_up(options.json)
+        cards = [card for guest in running.guests for card in guest.cards]
+        await_neighbours(cards, options.json)
         if ready is not None:
             ready()
         began = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toyvm.platform import MAX_HARTS
-from toyvm.ui.text import did_you_mean
+from toyvm.ui.text import did_you_mean, either
 
 from .errors import fail, say
 from .images import LoadedImage, open_guest, open_image, shipped_guests
@@ -109,12 +109,15 @@ class Built:
 def choice(value: str, known: Sequence[str], what: str) -> str:
     """`value` if it is one of `known`; a usage error otherwise."""
     if value not in known:
-        fail(f'{what} "{value}": expected {" or ".join(known)}{did_you_mean(value, known)}')
+        fail(f'{what} "{value}": expected {either(known)}{did_you_mean(value, known)}')
     return value
 
 
-def check(options: MachineOptions) -> None:
-    """Refuse combinations that need no file to be judged."""
+def check(options: MachineOptions, both: bool = False) -> None:
+    """Refuse combinations that need no file to be judged.
+
+    `both`: the image runs bare and virtualised, so what is for VMs is not in vain.
+    """
     choice(options.virtio, ("legacy", "modern"), "--virtio")
     choice(options.technique, tuple(TECHNIQUES), "--technique")
     if options.ad:
@@ -124,7 +127,7 @@ def check(options: MachineOptions) -> None:
     if not 0 <= options.pmp <= 16:
         fail(f"--pmp {options.pmp}: expected 0 to 16, 0 for kernels that never open PMP")
     choice(options.shadow, SHADOWS, "--shadow")
-    if not options.vm and (options.technique, options.shadow) != ("u", "lazy"):
+    if not (options.vm or both) and (options.technique, options.shadow) != ("u", "lazy"):
         fail("--technique and --shadow need --vm: a bare machine has no hypervisor")
     check_tier(options.tier)
 
@@ -145,16 +148,23 @@ def build(
     sink: Callable[[bytes], None] | None = None,
     image: LoadedImage | None = None,
 ) -> Built:
-    """Make the computer and load it. `sink` hears the guest's console."""
+    """Make the computer and load it. `sink` hears the guest's console.
+
+    The options have passed `check`.
+    """
     from toyvm.control.backends import lab_mac, open_drive, open_net
     from toyvm.control.devices import make_rng, parse_device
     from toyvm.control.serial import SerialSpec, open_serial, parse_serial
     from toyvm.control.specs import parse_drive, parse_net, parse_ram
     from toyvm.devices.virtio_console import VirtioConsole
 
-    check(options)
     if options.ram:
         parse_ram(options.ram)
+    for what, text in (("--initrd", options.initrd), ("--dtb", options.dtb)):
+        if text and not Path(text).exists():
+            fail(f"{what} {text}: no such file")
+        if text and Path(text).is_dir():
+            fail(f"{what} {text}: a directory; expected a file")
     drive_specs = [parse_drive(text) for text in options.drives]
     net_specs = [parse_net(text) for text in options.nets]
     serial_spec = parse_serial(options.serial)
@@ -253,7 +263,9 @@ def firmware(text: str) -> Any:
         if text in shipped:
             return open_guest(text).data
         near = did_you_mean(text, ("sbi", "none", *shipped))
-        fail(f"--bios {text}: no such file; expected sbi, none, an ELF file or cfirm{near}")
+        others = [name for name in shipped if name != "sbi"]
+        known = either(("sbi", "none", "an ELF file", "a flat binary", *others))
+        fail(f"--bios {text}: no such file; expected {known}{near}")
     if path.suffix.lower() == ".s":
         return open_image(text).data
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +40,50 @@ from .errors import (
 )
 from .output import forget_stdout
 
+#: What the parser says of values, in the words of our own messages.
+_PLAINER = (
+    (
+        r"Invalid value for '(.*?)': Input should be a valid integer.*",
+        r"\1: expected a whole number",
+    ),
+)
 _HOST_TROUBLE = (errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+#: What stands for a value in the help.
+_VALUES = {
+    "ad": "hardware|fault",
+    "bios": "sbi|none|FILE",
+    "bss": "ADDRESS",
+    "bug": "NAME",
+    "data": "ADDRESS",
+    "define": "SYM[=VALUE]",
+    "defsym": "SYM=EXPR",
+    "device": "DEVICE",
+    "drive": "DRIVE",
+    "dtb": "FILE",
+    "entry": "SYMBOL",
+    "error_format": "text|json",
+    "format_": "elf|obj|bin",
+    "image": "IMAGE",
+    "include": "DIR",
+    "initrd": "FILE",
+    "lab": "LAB.toml",
+    "net": "NET",
+    "ram": "SIZE",
+    "section": "NAME",
+    "section_start": "NAME=ADDRESS",
+    "serial": "SERIAL",
+    "shadow": "lazy|protect",
+    "technique": "u|s|pv|upv",
+    "text": "ADDRESS",
+    "tier": "1|2",
+    "trace": "exits|traps",
+    "virtio": "legacy|modern",
+    "warnings": "NAME",
+}
+#: The same by the type of the value, as the parser would show it.
+_KINDS = {"int": "N", "str": "TEXT", "Path": "FILE"}
 
 
 class _Interrupted(Exception):
@@ -49,12 +93,38 @@ class _Interrupted(Exception):
 class _Group(TyperGroup):
     """The command table; lets us say that Ctrl-C ended a command."""
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One command, its values named for the help."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None:
+            _name_values(found)
+        return found
+
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise _Interrupted from None
+
+
+def _name_values(command: Any) -> None:
+    """Say FILE and N where the parser would say what it turns the text into."""
+    for below in getattr(command, "commands", {}).values():
+        _name_values(below)
+    for parameter in command.params:
+        if parameter.metavar is None and not getattr(parameter, "is_flag", False):
+            given = parameter.name.rstrip("_")
+            shown = _VALUES.get(parameter.name) or _VALUES.get(given)
+            if parameter.param_type_name == "argument":
+                shown = shown or given.upper()
+            parameter.metavar = shown or _KINDS.get(_kind(parameter), "TEXT")
+
+
+def _kind(parameter: Any) -> str:
+    """The name of the type of a value, or of one of several values."""
+    text = str(parameter.type_descriptor.annotation)
+    return next((kind for kind in ("Path", "int") if kind in text), "str")
 
 
 app = typer.Typer(
@@ -157,6 +227,8 @@ def _usage(error: Exception) -> int:
         return USAGE
     context = getattr(error, "ctx", None)
     where = f"; see {context.command_path} --help" if context is not None else ""
+    for told, plain in _PLAINER:
+        message = re.sub(told, plain, message)
     say(f"error: {message.rstrip('.')}{where}")
     return USAGE
 

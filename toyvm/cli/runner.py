@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from toyvm.ui.tables import grouped
 from toyvm.ui.theme import is_tty
 
 from .errors import FAILED, INTERNAL, INTERRUPTED, OK, SPENT, fail, log_text, say
-from .machines import Built, MachineOptions, build, choice, mtime_of, warm_up
+from .machines import Built, MachineOptions, build, check, choice, mtime_of, warm_up
+from .neighbours import await_neighbours
 from .output import forget_stdout, print_json
 
 TRACES = ("exits", "traps")
+#: As many steps a trace of traps does in a second or so.
+TRACED = 100_000
 #: How long an idle guest waits for a key or a frame before the host is looked at again.
 IDLE_SECONDS = 0.1
 #: What a Stop says of a guest that wants to start again.
@@ -99,11 +103,13 @@ def run_image(options: RunOptions) -> int:
         if options.trace == "exits" and not options.vm:
             fail("--trace exits needs --vm: a bare machine has no hypervisor to exit to")
     output = Output()
+    check(options)
     built = build(options, output.hear)
     try:
         for warning in getattr(built.computer, "warnings", ()):
             say(f"warning: {warning}")
         warm_up(options.json)
+        await_neighbours(built.cards, options.json)
         outcome = drive(built, options, output)
         output.flush()
     finally:
@@ -203,13 +209,13 @@ def report(built: Built, options: RunOptions, output: Output, outcome: Outcome) 
         return code
     if not output.at_line_start and is_tty(sys.stderr):
         sys.stderr.write("\n")
-    tell(built, outcome, log)
+    tell(built, outcome, log, bool(options.trace))
     if options.verbose or (is_tty(sys.stderr) and is_tty(sys.stdout)):
         summary(built)
     return code
 
 
-def tell(built: Built, outcome: Outcome, log: str) -> None:
+def tell(built: Built, outcome: Outcome, log: str, traced: bool = False) -> None:
     """One line where the ending is not an ordinary success."""
     name, pc = built.image.name, built.computer.pc
     if outcome.reason == "exit":
@@ -231,6 +237,10 @@ def tell(built: Built, outcome: Outcome, log: str) -> None:
         kind = "internal error" if log else "stopped"
         kept = f"; please report it, the traceback is in {log}" if log else ""
         say(f"{kind}: {name}: {outcome.detail}{kept}")
+        loop = re.match(r"trap loop: (\d+) ", outcome.detail)
+        before = built.computer.steps - int(loop[1]) if loop else TRACED
+        if before < TRACED and not traced:
+            say(f"add --trace traps --max-insns {before + 10} to see the first traps")
         if not log and lacks_mode_m(built):
             say(
                 f"{name} is linked at {RAM_BASE:#x} and was entered in S-mode, by the built-in "

@@ -14,7 +14,7 @@ from typing import Final
 
 from toyvm.devices.virtio_console import VirtioConsole
 from toyvm.devices.virtio_rng import SeededBytes, VirtioRng
-from toyvm.ui.text import did_you_mean
+from toyvm.ui.text import did_you_mean, either
 
 from .serial import SerialSpec, parse_serial
 from .specs import SpecError
@@ -36,7 +36,7 @@ def parse_device(text: str, base: Path = Path()) -> DeviceSpec:
     kind, comma, rest = text.partition(",")
     if kind not in DEVICES:
         raise SpecError(
-            f'--device "{text}": expected {" or ".join(DEVICES)}{did_you_mean(kind, DEVICES)}'
+            f'--device "{text}": expected {either(DEVICES)}{did_you_mean(kind, DEVICES)}'
         )
     if kind == "virtio-console":
         return DeviceSpec(kind, parse_serial(rest or "stdio", base, "--device virtio-console"))

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toyvm.network import PcapWriter, Switch
+from toyvm.network.socket_peer import PeerError
 from toyvm.platform import NS_PER_TICK, STEPS_PER_TICK, TIMEBASE_HZ
+from toyvm.storage.disk import DiskError
 
 from .backends import Card, lab_mac, open_drive, open_net
 from .devices import make_device
@@ -185,6 +188,15 @@ class RunningLab:
                 switch.capture.close()
 
 
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Say where in the lab file the thing is asked for that cannot be opened."""
+    try:
+        yield
+    except (LabError, DiskError, PeerError) as error:
+        raise LabError(f"{where}: {error}" if where else str(error)) from None
+
+
 def open_parts(lab: Lab, open_image: Opener, parallel: bool = False) -> RunningLab:
     """Open every image, disk and cable of the lab; whatever fails closes the rest again."""
     switches: dict[str, Switch] = {}
@@ -195,14 +207,17 @@ def open_parts(lab: Lab, open_image: Opener, parallel: bool = False) -> RunningL
             capture = PcapWriter(spec.pcap) if spec.pcap else None
             switches[spec.name] = Switch(spec.name, capture=capture)
         for vm in lab.vms:
-            guest = LabGuest(vm, open_image(vm.image, lab.base))
+            with _named(vm.places.get("image", "")):
+                guest = LabGuest(vm, open_image(vm.image, lab.base))
             running.guests.append(guest)
-            for drive in vm.drives:
-                guest.drives.append(open_drive(drive))
-            for number, net in enumerate(vm.nets):
-                port = f"{vm.name}.{number}"
-                guest.cards.append(open_net(net, lab_mac(index), port, switches))
-                index += 1
+            with _named(vm.places.get("drive", "")):
+                for drive in vm.drives:
+                    guest.drives.append(open_drive(drive))
+            with _named(vm.places.get("net", "")):
+                for number, net in enumerate(vm.nets):
+                    port = f"{vm.name}.{number}"
+                    guest.cards.append(open_net(net, lab_mac(index), port, switches))
+                    index += 1
     except BaseException:
         running.close()
         raise

@@ -108,6 +108,8 @@ class VmSpec:
     ad: str = "hardware"
     tier: int = 0
     """0: the usual one."""
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where `image`, `drive` and `net` stand in the file, such as "lab.toml:3: vm.a.image"."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,14 @@ class _Place:
     keys: list[str] = field(default_factory=list)
 
     def error(self, key: str, message: str) -> LabError:
+        return LabError(f"{self.where(key)}: {message}")
+
+    def where(self, key: str) -> str:
+        """The file, the line and the whole key, for the beginning of a message."""
         dotted = ".".join(filter(None, (self.table, key)))
         line = self.line(key)
         where = f"{self.path}:{line}" if line else f"{self.path}"
-        return LabError(f"{where}: {dotted}: {message}" if dotted else f"{where}: {message}")
+        return f"{where}: {dotted}" if dotted else where
 
     def line(self, key: str) -> int | None:
         """The line of `key` in the present table, by reading the text (tomllib keeps none)."""
@@ -361,6 +367,7 @@ def _vm(name: str, data: dict[str, Any], switches: tuple[str, ...], place: _Plac
         sstc=_typed(data, "sstc", bool, False, place, "true or false"),
         ad=_choice(data, "ad", ("hardware", "fault"), "hardware", place),
         tier=_whole(data, "tier", 1, 2, 1, place) if "tier" in data else 0,
+        places={key: place.where(key) for key in ("image", "drive", "net")},
     )
 
 

@@ -118,7 +118,7 @@ def _disk_file(name: str, base: Path, text: str) -> Path:
     if not path.is_file():
         raise SpecError(
             f'drive "{text}": no such file: {path}; expected a raw disk image '
-            "(a throw-away disk of 1 MiB is temp:1M)"
+            "(a throw-away disk of 1 MiB is temp:1M, the largest temp:1G)"
         )
     return path
 

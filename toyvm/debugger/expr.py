@@ -233,6 +233,27 @@ def read_register(session: Session, text: str) -> int:
     raise DebugError(f'No register "{text}"{did_you_mean(name, register_names())}')
 
 
+class _Checker(_Parser):
+    """Reads an expression for its form and names alone: values may be there only later."""
+
+    def memory(self, address: int, size: int, signed: bool) -> int:
+        return 1
+
+    def binary(self, level: int) -> int:
+        if level == len(_LEVELS):
+            return self.unary()
+        self.binary(level + 1)
+        while self.peek()[0] == "op" and self.peek()[1] in _LEVELS[level]:
+            self.take()
+            self.binary(level + 1)
+        return 1
+
+
+def check(session: Session, text: str) -> None:
+    """DebugError if an expression cannot be evaluated whatever memory will hold."""
+    _Checker(session, text).parse()
+
+
 def evaluate(session: Session, text: str) -> int:
     """The value of an expression; DebugError with the place of the mistake."""
     return _Parser(session, text).parse()

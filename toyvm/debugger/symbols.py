@@ -137,11 +137,6 @@ class Symbols:
         index = bisect.bisect_left(self._line_addresses, address)
         return index < len(self.lines) and self._line_addresses[index] == address
 
-    def lines_end(self, address: int) -> int | None:
-        """The first address behind `address` where another line begins, None if none does."""
-        index = bisect.bisect_right(self._line_addresses, address)
-        return self._line_addresses[index] if index < len(self.lines) else None
-
     @property
     def files(self) -> list[str]:
         """Every source file that code comes from."""

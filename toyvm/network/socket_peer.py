@@ -6,6 +6,7 @@ A frame is a 4-byte big-endian length and then that many bytes, without padding.
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -58,7 +59,8 @@ class SocketPeer:
                 if listen
                 else f"start the other side first, as in -netdev socket,id=n0,listen={host}:{port}"
             )
-            raise PeerError(f"cannot {action} {host}:{port}: {trouble}; {hint}") from None
+            why = (trouble.strerror if isinstance(trouble, OSError) else None) or trouble
+            raise PeerError(f"cannot {action} {host}:{port}: {why}; {hint}") from None
 
     @staticmethod
     def _adopt(connection: socket.socket) -> None:
@@ -69,6 +71,18 @@ class SocketPeer:
     def connected(self) -> bool:
         """True while frames can pass."""
         return self._socket is not None
+
+    @property
+    def listening(self) -> bool:
+        """True while nobody has connected yet."""
+        return self._listener is not None
+
+    def accept(self, seconds: float) -> bool:
+        """Wait so long for somebody to connect; False if nobody did."""
+        if self._listener is not None:
+            select.select([self._listener], [], [], seconds)
+            self._accept()
+        return self._listener is None
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when the peer has something for us; -1: none."""

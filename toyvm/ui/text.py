@@ -77,6 +77,16 @@ class Tail:
         return lines[-count:] if count > 0 else []
 
 
+def either(known: Iterable[object]) -> str:
+    """A list of choices as a reader says it.
+
+    >>> either(("u", "s", "pv"))
+    'u, s or pv'
+    """
+    *most, last = [str(item) for item in known]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
 def distance(a: str, b: str) -> int:
     """How many typing mistakes lie between two words: a letter more, less, other, or swapped."""
     before: list[int] = []

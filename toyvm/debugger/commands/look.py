@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import context
-from ..code import branch_note, current, line_at
+from ..code import branch_note, current, line_at, word_at
 from ..errors import DebugError
 from ..explain import explain_word
 from ..expr import address_of, evaluate, split_space
@@ -141,6 +141,7 @@ class Disassemble(Command):
 => marks pc, b a breakpoint. END may be +N instructions."""
     completes = "location"
     MOST = 200
+    FOLDED, FAR = 8, 1 << 14
 
     def run(self, session: Session, arguments: str, form: str) -> None:
         start_text, comma, end_text = arguments.partition(",")
@@ -158,19 +159,35 @@ class Disassemble(Command):
             symbol = symbols.covering(address)
             start = symbol.address & ~3 if symbol else address
             end = (symbols.end_of(symbol) if symbol else None) or start + 64
-        count = min(max(1, (end - start + 3) // 4), self.MOST)
-        for index in range(count):
-            line = line_at(session.target, start + 4 * index, symbols)
+        at, shown = start, 0
+        while (at < end or not shown) and shown < self.MOST:
+            line = line_at(session.target, at, symbols)
             if line.word is None:
-                if index == 0:
+                if not shown:
                     raise DebugError(f"Cannot access memory at address {start:#x}")
-                break
+                return
             note = ""
             if line.address == session.target.pc:
                 note = branch_note(session.target, current(session.target), symbols)
             session.write(context.code_line(session, line.address, line.text, note, line.word))
-        if (end - start + 3) // 4 > count:
-            session.write(f"... (disassemble {start + 4 * count:#x}, {end:#x} shows the rest)")
+            at, shown = at + 4, shown + 1
+            same = self._same(session, line.word, at, end)
+            if same >= self.FOLDED:
+                at += 4 * same
+                session.write(f"    ... {same} more of the same, to {at - 4:#x}")
+        if at < end:
+            session.write(f"... (disassemble {at:#x}, {end:#x} shows the rest)")
+
+    @staticmethod
+    def _same(session: Session, word: int, at: int, end: int) -> int:
+        """How many instructions from `at` on are `word`, up to the next that is marked."""
+        marked = {session.target.pc}
+        marked.update(point.address for point in session.breakpoints)
+        count = 0
+        end = min(end, at + 4 * Disassemble.FAR)
+        while at < end and at not in marked and word_at(session.target, at) == word:
+            at, count = at + 4, count + 1
+        return count
 
 
 class List(Command):

@@ -6,7 +6,7 @@ import re
 
 from ..breakpoints import Breakpoint
 from ..errors import DebugError
-from ..expr import evaluate, location, tokens
+from ..expr import check, location
 from ..formats import with_symbol
 from ..session import Session
 from .base import Command, number
@@ -20,7 +20,7 @@ def place(session: Session, arguments: str, temporary: bool) -> Breakpoint:
         where, condition = match["where"].strip(), match["condition"].strip()
         if not condition:
             raise DebugError("Condition expected after if.")
-        tokens(condition)
+        check(session, condition)
     address = location(session, where)
     point = session.breakpoints.add(
         address, where or "*$pc", session.selected, temporary, condition
@@ -133,7 +133,7 @@ class Condition(Command):
         word, _, condition = arguments.partition(" ")
         point = session.breakpoints.get(number(word, "a breakpoint number", 1))
         if condition.strip():
-            evaluate(session, condition)
+            check(session, condition)
         point.condition = condition.strip()
         if not point.condition:
             session.write(f"Breakpoint {point.number} now unconditional.")
