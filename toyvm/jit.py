@@ -17,7 +17,7 @@ import platform as _host
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,7 @@ def inline_kernel(function: Callable[..., Any]) -> Any:
     """A kernel whose machine code is put into its callers.
 
     Arrays are passed as seven words each, so a call that passes a whole Core or two costs as much
-    as the work of a short kernel.
+    as the work of a short kernel (see also `address_of`).
     """
     return _compile(function, from_python=False, inline=True)
 
@@ -307,15 +307,106 @@ else:
         ram[offset + 3] = np.uint8((value >> 24) & 255)
 
 
+if COMPILED:
+    from llvmlite import ir as _ir
+    from numba.core import types as _types
+    from numba.extending import intrinsic as _intrinsic
+    from numba.np import numpy_support as _numpy_support
+    from numba.np.arrayobj import populate_array as _populate_array
+
+    def table_of(arrays: Sequence[Any], kinds: Sequence[str]) -> Any:
+        """Where arrays are: (address, length) of each as int64.  TypeError if one is of another
+        kind or does not lie in one piece.
+
+        It is good as long as the arrays live: keep it where they are kept.
+        """
+        import numpy
+
+        for array, kind in zip(arrays, kinds, strict=True):
+            if array.ndim != 1 or array.dtype != kind or not array.flags.carray:
+                raise TypeError(f"an array of {array.dtype}: expected {kind}, in one piece")
+        places = [number for a in arrays for number in (a.ctypes.data, len(a))]
+        return numpy.array(places, dtype=numpy.int64)
+
+    def address_in_python(table: Any) -> Any:
+        """What `address_of` gives a kernel."""
+        return int(table.ctypes.data)
+
+    @_intrinsic
+    def address_of(typingctx, table):
+        """The address of a table, which fits into one register, for `opener`."""
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            array = context.make_array(sig.args[0])(context, builder, args[0])
+            return builder.ptrtoint(array.data, _ir.IntType(64))
+
+        return _types.int64(table), generate
+
+    def opener(kind: Any, kinds: Sequence[str]) -> Any:
+        """A function for kernels: the namedtuple `kind` whose table is at an address.
+
+        Its fields are the arrays of the table, then the table itself.
+        """
+        arrays = [
+            _types.Array(_numpy_support.from_dtype(_numpy_support.np.dtype(name)), 1, "C")
+            for name in (*kinds, "int64")
+        ]
+        result = _types.NamedTuple(arrays, kind)
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            wide = _ir.IntType(64)
+            base = builder.inttoptr(args[0], wide.as_pointer())
+
+            def word(i: int) -> Any:
+                return builder.load(builder.gep(base, [wide(i)]))
+
+            fields = []
+            for i, of in enumerate(arrays):
+                array = context.make_array(of)(context, builder)
+                size = wide(of.dtype.bitwidth // 8)
+                last = i == len(kinds)
+                data = args[0] if last else word(2 * i)
+                _populate_array(
+                    array,
+                    data=builder.inttoptr(data, array.data.type),
+                    shape=[wide(2 * i) if last else word(2 * i + 1)],
+                    strides=[size],
+                    itemsize=size,
+                    meminfo=None,
+                )
+                fields.append(array._getvalue())
+            return context.make_tuple(builder, result, fields)
+
+        def type_open(typingctx: Any, address: Any) -> Any:
+            return result(_types.int64), generate
+
+        return _intrinsic(type_open)
+
+else:
+
+    def table_of(arrays: Sequence[Any], kinds: Sequence[str]) -> Any:
+        """Plain Python needs no addresses: the table is the arrays."""
+        return tuple(arrays)
+
+    def address_in_python(table: Any) -> Any:
+        """What `address_of` gives a kernel."""
+        return table
+
+    def address_of(table):
+        """A table stands for itself."""
+        return table
+
+    def opener(kind: Any, kinds: Sequence[str]) -> Any:
+        """A function that gives back the namedtuple `kind` with the arrays of a table."""
+        return lambda table: kind(*table, table)
+
+
 #: Whether `clock` counts: elsewhere its instruction may be forbidden to programs.
 HAS_CLOCK = not COMPILED or _host.machine().lower() in ("x86_64", "amd64")
 
 clock: Any = time.perf_counter_ns
 """Ticks of the host processor's counter, for samples of time inside kernels; 0 without one."""
 if COMPILED:
-    from llvmlite import ir as _ir
-    from numba.core import types as _types
-    from numba.extending import intrinsic as _intrinsic
 
     def _read_counter(typingctx: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:

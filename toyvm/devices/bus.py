@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from toyvm.devices.device import WIDTHS, Device
 
 
-@dataclass(frozen=True, slots=True)
 class Window:
     """One device at its place on the bus; addresses are physical."""
 
-    base: int
-    device: Device
-    name: str
+    __slots__ = ("base", "device", "end", "name")
 
-    @property
-    def end(self) -> int:
+    def __init__(self, base: int, device: Device, name: str) -> None:
+        self.base = base
+        self.device = device
+        self.name = name
+        self.end = base + device.size
         """First address behind the window."""
-        return self.base + self.device.size
 
 
 class Bus:
@@ -28,6 +26,7 @@ class Bus:
     def __init__(self) -> None:
         self._windows: list[Window] = []
         self._bases: list[int] = []
+        self._last: Window | None = None
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -51,34 +50,39 @@ class Bus:
         self._windows.insert(at, window)
         self._bases.insert(at, base)
 
+    def _window(self, pa: int) -> Window | None:
+        """The window that holds ``pa``; None in a hole."""
+        at = bisect_right(self._bases, pa) - 1
+        if at < 0 or pa >= self._windows[at].end:
+            return None
+        # A driver comes back to the same device most of the time.
+        self._last = self._windows[at]
+        return self._last
+
     def find(self, pa: int) -> tuple[Device, int] | None:
         """The device whose window holds ``pa``, with the offset in it; None in a hole."""
-        at = bisect_right(self._bases, pa) - 1
-        if at < 0:
-            return None
-        window = self._windows[at]
-        offset = pa - window.base
-        if offset >= window.device.size:
-            return None
-        return window.device, offset
+        window = self._window(pa)
+        return None if window is None else (window.device, pa - window.base)
 
     def read(self, pa: int, width: int) -> int | None:
         """Read ``width`` bytes at ``pa``; None (an access fault) in a hole, for a width that is
         not 1, 2, 4 or 8, for a misaligned address, or where the device refuses."""
-        found = self.find(pa)
-        if found is None or width not in WIDTHS or pa & (width - 1):
+        window = self._last
+        if window is None or not window.base <= pa < window.end:
+            window = self._window(pa)
+        if window is None or width not in WIDTHS or pa & (width - 1):
             return None
-        device, offset = found
-        return device.read(offset, width)
+        return window.device.read(pa - window.base, width)
 
     def write(self, pa: int, width: int, value: int) -> bool:
         """Write the low ``width`` bytes of ``value`` at ``pa``; False is an access fault, for the
         same reasons as in :meth:`read`."""
-        found = self.find(pa)
-        if found is None or width not in WIDTHS or pa & (width - 1):
+        window = self._last
+        if window is None or not window.base <= pa < window.end:
+            window = self._window(pa)
+        if window is None or width not in WIDTHS or pa & (width - 1):
             return False
-        device, offset = found
-        return device.write(offset, width, value)
+        return window.device.write(pa - window.base, width, value)
 
     def reset(self) -> None:
         """Reset every device, lowest address first."""

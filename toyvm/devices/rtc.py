@@ -47,7 +47,8 @@ class Rtc:
         self._offset = 0
         self._latched_high = 0
         self._alarm = 0
-        self._armed = False
+        self.armed = False
+        """True while an alarm is set that has not fired."""
         self._due = 0
         self._pending = False
         self._enabled = False
@@ -64,12 +65,12 @@ class Rtc:
     @property
     def alarm_in(self) -> int | None:
         """Nanoseconds until an armed alarm, 0 if its time has come; None if none is armed."""
-        return max(0, self._due - self._now_ns()) if self._armed else None
+        return max(0, self._due - self._now_ns()) if self.armed else None
 
     def poll(self) -> None:
         """Fire an alarm whose time has come."""
-        if self._armed and self._due <= self._now_ns():
-            self._armed = False
+        if self.armed and self._due <= self._now_ns():
+            self.armed = False
             self._pending = True
             self._drive()
 
@@ -93,7 +94,7 @@ class Rtc:
         if offset == IRQ_ENABLED:
             return int(self._enabled)
         if offset == ALARM_STATUS:
-            return int(self._armed)
+            return int(self.armed)
         return 0
 
     def write(self, offset: int, width: int, value: int) -> bool:
@@ -107,7 +108,7 @@ class Rtc:
             self._offset += (value << 32 | now & _MASK32) - now
         elif offset == ALARM_LOW:
             self._alarm = self._alarm & ~_MASK32 | value
-            self._armed = True
+            self.armed = True
             # As on QEMU the distance counts from here: setting the clock does not change it.
             self._due = self._now_ns() + self._alarm - self.time
         elif offset == ALARM_HIGH:
@@ -116,7 +117,7 @@ class Rtc:
             self._enabled = bool(value & 1)
             self._drive()
         elif offset == CLEAR_ALARM:
-            self._armed = False
+            self.armed = False
         elif offset == CLEAR_INTERRUPT:
             self._pending = False
             self._drive()

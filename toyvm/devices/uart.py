@@ -180,9 +180,9 @@ class Uart16550:
         if not _legal(offset, width):
             return None
         if offset == LSR:
-            value = LSR_THRE | LSR_TEMT | (LSR_DR if self._fifo else 0)
-            value |= (LSR_OE if self._overrun else 0) | (LSR_BI if self._break else 0)
+            value = LSR_THRE | LSR_TEMT | LSR_DR if self._fifo else LSR_THRE | LSR_TEMT
             if self._overrun or self._break:
+                value |= (LSR_OE if self._overrun else 0) | (LSR_BI if self._break else 0)
                 self._overrun = self._break = False
                 self._update()
             return value
@@ -269,4 +269,4 @@ class Uart16550:
 
 
 def _legal(offset: int, width: int) -> bool:
-    return width in (1, 2, 4) and not offset & (width - 1) and 0 <= offset < REGISTERS
+    return 0 <= offset < REGISTERS and not offset & (width - 1) and width in (1, 2, 4)

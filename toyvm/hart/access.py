@@ -8,13 +8,23 @@ its companions are set; the machine performs the access and finishes the instruc
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from toyvm.hart import decode, mmu, ops, tlb
 from toyvm.hart import state as s
-from toyvm.jit import kernel, load8, load16, load32, store8, store16, store32
+from toyvm.jit import (
+    kernel,
+    load8,
+    load16,
+    load32,
+    opener,
+    store8,
+    store16,
+    store32,
+    table_of,
+)
 
 OK: Final = 0
 TRAP: Final = 1
@@ -23,7 +33,17 @@ MMIO: Final = 2
 #: The arrays of a hart, passed to kernels as one: registers (uint32[256], 32 of which count),
 #: record (int64), TLB and decoded words (int64), slot + 1 of each RAM page (int32, 0 none),
 #: RAM (uint8), frame map (int32; the identity unless a VM's).
-Core = namedtuple("Core", ["x", "p", "tlb", "dec", "slots", "ram", "fmap"])
+Core = namedtuple("Core", ["x", "p", "tlb", "dec", "slots", "ram", "fmap", "table"])
+_KINDS: Final = ("uint32", "int64", "int64", "int64", "int32", "uint8", "int32")
+#: The Core whose `table` is at an address.  A kernel that is called often takes the address, one
+#: word, and not the arrays, which are seven words each.
+core_at = opener(Core, _KINDS)
+
+
+def make_core(x: Any, p: Any, tlb: Any, dec: Any, slots: Any, ram: Any, fmap: Any) -> Core:
+    """The Core of these arrays; `table` says where they are."""
+    arrays = (x, p, tlb, dec, slots, ram, fmap)
+    return Core(*arrays, table_of(arrays, _KINDS))
 
 
 @kernel

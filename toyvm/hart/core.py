@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +12,7 @@ from toyvm import platform
 from toyvm.hart import access, decode, execute, mmu, ops, tlb
 from toyvm.hart import state as s
 from toyvm.isa import csr, sv32
+from toyvm.jit import address_in_python
 
 DEFAULT_TIER: Final = 2
 """1: the loop interprets everything.  2: hot code is translated to machine code as well."""
@@ -75,16 +78,16 @@ class Hart:
         sibling: Hart | None = None,
     ) -> None:
         self.x = np.zeros(256, dtype=np.uint32)
+        self.registers = memoryview(self.x)
+        """As `fields`, of the registers."""
         self.p = new_record(hart_id, pmp)
-        self.record = self.p
-        """What the guest sees as this hart's privileged state: of a vCPU, not the real hart's."""
         self.waiting = False
         """True while it sleeps in wfi."""
         self.state = STARTED
         """STARTED, STOPPED (it does not run) or SUSPENDED (by its firmware, until an interrupt)."""
         self.translator: Any = sibling.translator if sibling else None
         """Tier 2, if it is on, of all harts that share decoded words: see `set_tier`."""
-        self.core: access.Core = access.Core(
+        self.core: access.Core = access.make_core(
             x=self.x,
             p=self.p,
             tlb=np.full(tlb.ENTRIES, tlb.EMPTY, dtype=np.int64),
@@ -97,10 +100,20 @@ class Hart:
             ram=ram,
             fmap=fmap,
         )
+        self._watch(self.p, partial(execute.execute, address_in_python(self.core.table)))
+
+    def _watch(self, record: np.ndarray, enter: Callable[[int], int]) -> None:
+        """What the guest sees is `record`, and `enter` runs it."""
+        self.record = record
+        """What the guest sees as this hart's privileged state: of a vCPU, not the real hart's."""
+        self.fields = memoryview(record)
+        """The record for who reads single fields: an element of an array takes longer."""
+        self.enter = enter
+        """Run compiled code until STEPS == its argument or an exit: an `events.EXIT_` code."""
 
     def run(self, end: int) -> int:
         """Run until STEPS == `end`, an exit or a sample; returns an `events.EXIT_` code."""
-        code = int(execute.execute(self.core, np.int64(self.limit(int(self.p[s.STEPS]), end))))
+        code = int(self.enter(self.limit(self.fields[s.STEPS], end)))
         self.sample()
         return code
 

@@ -139,10 +139,6 @@ def rare_event(core, event, d, entry, va):
         return np.int64(-2)
     word = decode.word_at(core.dec, core.ram, entry)
     p[s.WORD] = word
-    if event == EVENT_SYSTEM and p[s.DELIVER] == 0 and p[s.MODE] == s.MODE_U:
-        # Nothing of SYSTEM is allowed to a guest, so its hypervisor looks at the word itself.
-        p[s.CAUSE] = trap.CAUSE_ILLEGAL
-        return np.int64(-2)
     if event == EVENT_ILLEGAL:
         p[s.CAUSE] = trap.CAUSE_ILLEGAL
         p[s.TVAL] = word
@@ -183,12 +179,13 @@ def _region_fits(core, row, home):
 
 
 @kernel
-def run_regions(core, d, hard):
+def run_regions(at, d, hard):
     """Run translated code from PC, whose decoded word `d` is a region's head; a REGION_ code.
 
     Regions follow one another as long as each begins where the last one ended.  STEPS stays
     below `hard`, or meets it; PC and STEPS are exact.
     """
+    core = access.core_at(at)
     p = core.p
     dec = core.dec
     table = np.int64(dec.size - ops.REGION_TABLE)
@@ -283,11 +280,10 @@ def locate(core, end):
 
 
 @kernel
-def serve(core, event, d, entry, va, end):
-    """Handle an event (EVENT_STOP: none), and find where to go on; as `locate`.
-
-    One call with all the arrays instead of three.
-    """
+def serve(at, event, d, entry, va, end):
+    """Handle an event (EVENT_STOP: none) of the Core at an address, and find where to go on; as
+    `locate`."""
+    core = access.core_at(at)
     outcome = np.int64(-1)
     if event != EVENT_STOP:
         outcome = rare_event(core, event, d, entry, va)

@@ -1,6 +1,6 @@
 """The loop: one compiled function that runs a hart.
 
-`execute(core, end)` runs until STEPS reaches `end`, exactly, or something needs the caller.  It
+`execute(at, end)` runs until STEPS reaches `end`, exactly, or something needs the caller.  It
 is an outer loop of *events* (everything rare: traps, SYSTEM instructions, TLB misses, budget)
 around an inner loop of straight-line execution.
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toyvm.hart import csrfile, decode, events, ops, tlb
+from toyvm.hart import access, csrfile, decode, events, ops, tlb, trap
 from toyvm.hart import state as s
 from toyvm.jit import entry_kernel, kernel, load8, load16, load32, store8, store16, store32
 
@@ -60,17 +60,25 @@ def _mulhu(a, b):
 
 
 @entry_kernel
-def execute(core, end):
-    """Run until p[STEPS] == end or an exit; returns an EXIT_ code.
+def execute(at, end):
+    """Run the Core at an address until p[STEPS] == end or an exit; returns an EXIT_ code.
 
     p[PC] and p[STEPS] are exact at every return.  Traps are delivered (DELIVER = 1) or returned.
     """
+    core = access.core_at(at)
+    tlb.select(core.p, core.tlb)
+    return resume(at, end)
+
+
+@kernel
+def resume(at, end):
+    """`execute` for who knows that the TLB's contexts are already those of the hart's mode."""
+    core = access.core_at(at)
     x = core.x
     p = core.p
     dec = core.dec
     ram = core.ram
     tl = core.tlb
-    tlb.select(p, tl)
     p[s.WATCH_HIT] = -1
     event = np.int64(events.EVENT_ENTER)
     d = np.int64(0)
@@ -108,7 +116,7 @@ def execute(core, end):
             p[s.PC] = (vbase + (ip << 2)) & s.MASK32
             p[s.STEPS] = limit - (lim - ip)
             if event == events.EVENT_REGION:
-                ran = events.run_regions(core, d, hard)
+                ran = events.run_regions(at, d, hard)
                 if ran != events.REGION_RAN:
                     # Its first instruction is done here: this time only, or from now on.
                     decode.decode_entry(p, dec, ram, ip, p[s.PC])
@@ -116,6 +124,11 @@ def execute(core, end):
                         head_at = ip
                         head_word = d
                 event = np.int64(events.EVENT_STOP)
+            elif event == events.EVENT_SYSTEM and p[s.DELIVER] == 0 and p[s.MODE] == s.MODE_U:
+                # Nothing of SYSTEM is allowed to a guest, so its hypervisor looks at the word.
+                p[s.WORD] = decode.word_at(dec, ram, ip)
+                p[s.CAUSE] = trap.CAUSE_ILLEGAL
+                return np.int64(events.EXIT_TRAP)
             elif event == events.EVENT_STOP and p[s.STEPS] < hard and dec[ip] == stop_entry:
                 # Not the end of the budget, nor the deadline of a timer: a breakpoint.
                 return np.int64(events.EXIT_BREAK)
@@ -130,7 +143,7 @@ def execute(core, end):
             # Into a guest's known page: there is nothing to settle.
             base = e >> 32
         else:
-            base, code = events.serve(core, event, d, ip, va, end)
+            base, code = events.serve(at, event, d, ip, va, end)
             if code >= 0:
                 if head_at >= 0:
                     dec[head_at] = head_word

@@ -1,7 +1,8 @@
 """The vCPU: enter the guest, take its exit, emulate, fill or reflect, enter again.
 
 `h` is the real hart's Core, `g` the guest's: the same registers, RAM and decoded words, but the
-vCPU's record and frame map, and a TLB that is never looked at.  `c` is the control array.
+vCPU's record and frame map, and a TLB that is never looked at.  `c` is the control array.  Where
+two Cores would be passed for each exit, `real` and `guest` are their addresses.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from toyvm.hart import access, csrfile, events, execute, mmu, trap
+from toyvm.hart import access, csrfile, events, execute, mmu, tlb, trap
 from toyvm.hart import state as s
 from toyvm.hypervisor import emulate, ledger, mmio, reflect, shadow
 from toyvm.isa import csr
-from toyvm.jit import clock, entry_kernel, inline_kernel, kernel, load32, store32
+from toyvm.jit import address_of, clock, entry_kernel, inline_kernel, kernel, load32, store32
 
 EXIT_TRACE: Final = 16
 """Compiled code returns after every exit when tracing is on."""
@@ -83,9 +84,13 @@ def _flag_in(v, c, ram):
 
 @inline_kernel
 def _enter(h, g, c, end):
-    """Run the guest on the real hart until STEPS == end or an exit; an events.EXIT_ code."""
+    """Run the guest on the real hart until STEPS == end or an exit; an events.EXIT_ code.
+
+    Under technique u the real TLB's context is the one that `_prepare` has chosen.
+    """
     p = h.p
     v = g.p
+    at = address_of(h.table)
     p[s.PC] = v[s.PC]
     p[s.STEPS] = v[s.STEPS]
     if c[shadow.TECHNIQUE] != shadow.TECHNIQUE_U:
@@ -96,15 +101,15 @@ def _enter(h, g, c, end):
             p[s.MODE] = s.MODE_U
             p[s.MSTATUS] = 0
             p[s.DELIVER] = 0
-        code = execute.execute(h, end)
+        code = execute.execute(at, end)
         if supervisor:
             _save_supervisor(p, v)
     elif c[shadow.FLAG]:
         _flag_out(v, c, h.ram)
-        code = execute.execute(h, end)
+        code = execute.resume(at, end)
         _flag_in(v, c, h.ram)
     else:
-        code = execute.execute(h, end)
+        code = execute.resume(at, end)
     v[s.PC] = p[s.PC]
     v[s.STEPS] = p[s.STEPS]
     return code
@@ -180,11 +185,13 @@ def _page_fault(h, g, c, cause):
 
 
 @kernel
-def _handle(h, g, c, where, effects):
+def _handle(real, guest, c, where, effects):
     """Answer the exit that `execute` has just returned with EXIT_TRAP; an EXIT_ code or -1.
 
     `effects` are those of a SYSTEM instruction, if it was one.
     """
+    h = access.core_at(real)
+    g = access.core_at(guest)
     p = h.p
     v = g.p
     cause = p[s.CAUSE]
@@ -213,9 +220,11 @@ def _is_system(cause):
 
 
 @kernel
-def _prepare(h, g, c, end):
+def _prepare(real, guest, c, end):
     """Inject an interrupt that is due, or make ready to enter; (EXIT_ code, -1 to enter or -2 for
     an injection; the step at which to come back)."""
+    h = access.core_at(real)
+    g = access.core_at(guest)
     v = g.p
     where = _where(v)
     if reflect.inject(h, g):
@@ -223,16 +232,20 @@ def _prepare(h, g, c, end):
         return np.int64(EXIT_TRACE if c[shadow.TRACE] else -2), end
     if shadow.point(h, g, c) == shadow.NO_FRAME:
         return np.int64(EXIT_FRAMES), end
+    if c[shadow.TECHNIQUE] == shadow.TECHNIQUE_U:
+        tlb.select(h.p, h.tlb)
     deadline = csrfile.deadline_step(v)
     return np.int64(-1), deadline if deadline < end else end
 
 
 @entry_kernel
-def run(h, g, c, end):
+def run(real, guest, c, end):
     """Run the vCPU until its STEPS == end or something needs Python; an EXIT_ code.
 
     Exits that are emulated, filled or reflected never leave this loop (unless traced).
     """
+    h = access.core_at(real)
+    g = access.core_at(guest)
     v = g.p
     fuel = np.int64(_FUEL)
     progress = v[s.STEPS]
@@ -245,7 +258,7 @@ def run(h, g, c, end):
             if v[s.STEPS] != progress:
                 progress = v[s.STEPS]
                 fuel = np.int64(_FUEL)
-            code, until = _prepare(h, g, c, end)
+            code, until = _prepare(real, guest, c, end)
             if code == -2:
                 continue
             if code >= 0:
@@ -272,7 +285,7 @@ def run(h, g, c, end):
             fuel -= 1
             if fuel < 0:
                 return np.int64(events.EXIT_BUDGET)
-            code = _handle(h, g, c, where, effects)
+            code = _handle(real, guest, c, where, effects)
             if code >= 0:
                 return code
         if sampled:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -18,6 +18,7 @@ from toyvm.hypervisor.ledger import Ledger
 from toyvm.hypervisor.narrate import narrate
 from toyvm.hypervisor.paravirtual import EXT_PV, Paravirtual
 from toyvm.isa import csr
+from toyvm.jit import address_in_python
 from toyvm.machine.board import Console
 from toyvm.machine.boot import Boot
 from toyvm.machine.computer import BUDGET, ERROR, EXIT, Computer, Stop
@@ -66,12 +67,11 @@ class Vcpu(Hart):
         # Every trap is ours.
         self.p[s.MODE] = s.MODE_U
         self.p[s.DELIVER] = 0
-        self.record = record
         self.control = np.zeros(shadow.FIELDS, dtype=np.int64)
         self.control[shadow.TECHNIQUE] = TECHNIQUES[technique]
         self.control[shadow.PROTECT] = int(shadow_mode == "protect")
         self.control[shadow.TRAPS] = vcpu.TRAPS_OF_S
-        self.guest_core = access.Core(
+        self.guest_core = access.make_core(
             x=self.x,
             p=record,
             tlb=np.full(tlb.CONTEXT, tlb.EMPTY, dtype=np.int64),
@@ -80,6 +80,8 @@ class Vcpu(Hart):
             ram=host.ram,
             fmap=fmap,
         )
+        real, guest = (address_in_python(c.table) for c in (self.core, self.guest_core))
+        self._watch(record, partial(vcpu.run, real, guest, self.control))
         self.told = 0
         """Exits that a tracer has heard of."""
 
@@ -144,8 +146,6 @@ class Vm(Computer):
         self.shadow_mode = shadow_mode
         self._cramped = (-1, 0)
         self._released = False
-        self.compiled_ns = 0
-        """Nanoseconds of the host spent in compiled code: the guest itself and its exits."""
         own: list[Vcpu] = []
         for index in range(vcpus):
             record = new_record(index, pmp, sstc, ad_fault)
@@ -230,15 +230,9 @@ class Vm(Computer):
         if self._yielded:
             self._yielded = False
             return EXIT_YIELD
-        hart = self.hart
         if self.control[shadow.FREE] < LOW:
             self._refill()
-        end = hart.limit(int(self.record[s.STEPS]), end)
-        began = time.perf_counter_ns()
-        code = int(vcpu.run(hart.core, hart.guest_core, hart.control, np.int64(end)))
-        self.compiled_ns += time.perf_counter_ns() - began
-        hart.sample()
-        return code
+        return super()._execute(end)
 
     # ---- frames -----------------------------------------------------------------------------
 
@@ -360,6 +354,7 @@ class Vm(Computer):
     def trace_exits(self, report: Callable[[str], None] | None) -> None:
         """Call `report(sentence)` after every exit; None stops tracing."""
         self._trace = report
+        self._each = report is not None
         for hart in self.harts:
             hart.told = int(hart.control[shadow.SERIAL])
             hart.control[shadow.TRACE] = int(report is not None)

@@ -1,7 +1,7 @@
 """What the physical machine and a VM have in common: harts, a board, and the loop that serves
 the exits of compiled code.
 
-A subclass says how to execute (`_execute`): the machine runs its hart, a VM runs its vCPU.
+A subclass says what a hart is: the machine's own, or a vCPU.
 Everything a guest can see goes through here, so a guest sees the same computer in both.
 """
 
@@ -104,9 +104,8 @@ class Computer(Harts):
 
     # ---- subclass ---------------------------------------------------------------------------
 
-    def _execute(self, end: int) -> int:
-        """Run compiled code until STEPS == end or an exit; an `events.EXIT_` code."""
-        raise AssertionError("Computer is a base class: use Machine or Vm")
+    _each = False
+    """True while a subclass wants to hear of every exit."""
 
     _on_demand = False
     """True where RAM gets its pages of `ram` when it is touched."""
@@ -304,9 +303,7 @@ class Computer(Harts):
                     return Stop(BUDGET)
                 continue
             stalled = 0
-            if code == events.EXIT_MMIO:
-                self._mmio()
-            elif code == events.EXIT_SBI:
+            if code == events.EXIT_SBI:
                 self._sbi_call()
             elif code == events.EXIT_WFI:
                 self.hart.waiting = True
@@ -314,13 +311,28 @@ class Computer(Harts):
                 stop = self._watch_hit()
                 if stop:
                     return stop
-            else:
+            elif code != events.EXIT_MMIO:
                 stop = self._other_exit(code)
                 if stop:
                     return stop
             if int(record[s.STEPS]) >= end and self._stop is None:
                 return Stop(BUDGET)
         return self._stop
+
+    def _execute(self, end: int) -> int:
+        """Run until STEPS == end or an exit; an `events.EXIT_` code.
+
+        A device access is done here, and the guest goes on at once as long as nothing has changed
+        that the caller must look at.
+        """
+        hart = self.hart
+        enter, fields = hart.enter, hart.fields
+        end = hart.limit(fields[s.STEPS], end)
+        code = enter(end)
+        while code == events.EXIT_MMIO and self._mmio() and fields[s.STEPS] < end:
+            code = enter(end)
+        hart.sample()
+        return code
 
     def _no_progress(self) -> Stop:
         """End a guest whose exits no longer let it take a single step."""
@@ -345,27 +357,32 @@ class Computer(Harts):
         self.record[s.IDLE] += distance
         return distance
 
-    def _mmio(self) -> None:
-        """Perform the access that compiled code left to the bus, and finish the instruction."""
-        record = self.record
-        pa = int(record[s.MMIO_PA])
-        width = int(record[s.MMIO_WIDTH])
-        if record[s.MMIO_WRITE]:
-            done = self.board.bus.write(pa, width, int(record[s.MMIO_VALUE]))
-            if not done:
-                self._deliver(CAUSE_STORE_ACCESS_FAULT, int(record[s.TVAL]))
-                return
+    def _mmio(self) -> bool:
+        """Perform the access that compiled code left to the bus, and finish the instruction.
+
+        False if somebody must look before the guest goes on: it has ended, it traps, a device has
+        a deadline, or each exit is told.
+        """
+        fields = self.hart.fields
+        pa = fields[s.MMIO_PA]
+        width = fields[s.MMIO_WIDTH]
+        board = self.board
+        if fields[s.MMIO_WRITE]:
+            if not board.bus.write(pa, width, fields[s.MMIO_VALUE]):
+                self._deliver(CAUSE_STORE_ACCESS_FAULT, fields[s.TVAL])
+                return False
         else:
-            value = self.board.bus.read(pa, width)
+            value = board.bus.read(pa, width)
             if value is None:
-                self._deliver(CAUSE_LOAD_ACCESS_FAULT, int(record[s.TVAL]))
-                return
-            if record[s.MMIO_VALUE]:
+                self._deliver(CAUSE_LOAD_ACCESS_FAULT, fields[s.TVAL])
+                return False
+            if fields[s.MMIO_VALUE]:
                 top = 1 << (8 * width - 1)
                 value = (value ^ top) - top
-            self.x[int(record[s.MMIO_RD])] = value & s.MASK32
-        record[s.PC] = (int(record[s.PC]) + 4) & s.MASK32
-        record[s.STEPS] += 1
+            self.hart.registers[fields[s.MMIO_RD]] = value & s.MASK32
+        fields[s.PC] = (fields[s.PC] + 4) & s.MASK32
+        fields[s.STEPS] += 1
+        return self._stop is None and not board.rtc.armed and not self._each
 
     def _deliver(self, cause: int, tval: int) -> None:
         trap.take_trap(self.record, np.int64(cause), np.int64(tval))

@@ -81,8 +81,5 @@ class Machine(Computer):
             turn=turn,
         )
 
-    def _execute(self, end: int) -> int:
-        return self.hart.run(end)
-
     def _forget_translations(self, hart: Hart) -> None:
         tlb.flush_all(hart.p, hart.core.tlb)

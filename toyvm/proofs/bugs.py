@@ -17,7 +17,7 @@ from toyvm.hart import csrfile, events, execute, mmu, trap
 from toyvm.hart import state as s
 from toyvm.hypervisor import vcpu
 from toyvm.isa import csr
-from toyvm.jit import entry_kernel, kernel, load32
+from toyvm.jit import address_of, entry_kernel, kernel, load32
 
 HART, HYPERVISOR = "hart", "hypervisor"
 
@@ -230,7 +230,7 @@ def hart_step(core, end, word, bug):
         code = _hart_bug(core.p, core.p, core.x, word, bug)
         if code >= 0:
             return code
-    return execute.execute(core, end)
+    return execute.execute(address_of(core.table), end)
 
 
 @kernel
@@ -342,7 +342,7 @@ def guest_step(h, g, c, end, word, bug):
     `word` is the instruction at the vCPU's pc, 0 if there is none.
     """
     if bug == NONE:
-        return vcpu.run(h, g, c, end)
+        return vcpu.run(address_of(h.table), address_of(g.table), c, end)
     v = g.p
     if csrfile.pending_interrupt(v) < 0 and word & 0x7F == 0x73:
         # The real mode of whatever the guest does is U.
@@ -352,7 +352,7 @@ def guest_step(h, g, c, end, word, bug):
         if code >= 0:
             return code
     traps = v[s.NOT_RETIRED]
-    code = vcpu.run(h, g, c, end)
+    code = vcpu.run(address_of(h.table), address_of(g.table), c, end)
     if v[s.NOT_RETIRED] == traps + 1:
         _spoil(v, bug)
     return code

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from toyvm.hypervisor import Vm, ledger, shadow, vcpu
+from toyvm.hypervisor.vm import Vcpu
 from toyvm.isa.disasm import disasm
 from toyvm.machine import Computer, Stop
 from toyvm.machine.computer import BUDGET
@@ -83,8 +85,8 @@ def prepare(vm: Vm, bug: str | None = None) -> None:
 
     The change is made in this one object: no other VM is slower for it.
     """
-    for control in _controls(vm):
-        control[shadow.TRACE] = 1
+    for hart in vm.harts:
+        hart.control[shadow.TRACE] = 1
     other = vm._other_exit
 
     def other_exit(code: int) -> Stop | None:
@@ -98,17 +100,11 @@ def prepare(vm: Vm, bug: str | None = None) -> None:
         return
     number = np.int64(bugs.BY_NAME[bug].number)
 
-    def execute(end: int) -> int:
-        hart: Any = vm.hart
-        guest = getattr(hart, "guest_core", None) or getattr(vm, "guest_core")  # noqa: B009
-        return int(bugs.run(hart.core, guest, vm.control, np.int64(end), number))
+    def enter(hart: Vcpu, end: int) -> int:
+        return int(bugs.run(hart.core, hart.guest_core, hart.control, np.int64(end), number))
 
-    setattr(vm, "_execute", execute)  # noqa: B010
-
-
-def _controls(vm: Any) -> list[np.ndarray]:
-    harts = getattr(vm, "harts", None)
-    return [vm.control] if harts is None else [hart.control for hart in harts]
+    for hart in vm.harts:
+        hart.enter = partial(enter, hart)
 
 
 def table(bare: Computer, vm: Vm, memory: bool = True) -> list[tuple[str, Any, Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from toyvm.hart import decode, events, execute
 from toyvm.hart import state as s
-from toyvm.jit import entry_kernel, kernel, load32, store32
+from toyvm.jit import address_of, entry_kernel, kernel, load32, store32
 from toyvm.proofs import bugs
 
 # What becomes of a word: the byte that a scan leaves for it.
@@ -234,7 +234,7 @@ def guest_scan(words, kinds, bug, regs, base, bare, bare_at, h, g, c, guest_at):
         _reset(bare, base, regs, bare_at, word)
         _reset(g, base, regs, guest_at, word)
         h.p[s.RESERVATION] = -1
-        code = execute.execute(bare, end)
+        code = execute.execute(address_of(bare.table), end)
         other = bugs.guest_step(h, g, c, end, word, bug)
         same = code == other and _same(bare, g) and bare.p[s.MENVCFGH] == g.p[s.MENVCFGH]
         for k in range(s.MODE, s.SBI):
