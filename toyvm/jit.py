@@ -311,7 +311,6 @@ if COMPILED:
     from llvmlite import ir as _ir
     from numba.core import types as _types
     from numba.extending import intrinsic as _intrinsic
-    from numba.np import numpy_support as _numpy_support
     from numba.np.arrayobj import populate_array as _populate_array
 
     def table_of(arrays: Sequence[Any], kinds: Sequence[str]) -> Any:
@@ -332,25 +331,22 @@ if COMPILED:
         """What `address_of` gives a kernel."""
         return int(table.ctypes.data)
 
-    @_intrinsic
-    def address_of(typingctx, table):
-        """The address of a table, which fits into one register, for `opener`."""
-
+    def _address_of(typingctx: Any, table: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             array = context.make_array(sig.args[0])(context, builder, args[0])
             return builder.ptrtoint(array.data, _ir.IntType(64))
 
         return _types.int64(table), generate
 
+    #: In a kernel: the address of a table, which fits into one register, for `opener`.
+    address_of: Any = _intrinsic(_address_of)
+
     def opener(kind: Any, kinds: Sequence[str]) -> Any:
         """A function for kernels: the namedtuple `kind` whose table is at an address.
 
         Its fields are the arrays of the table, then the table itself.
         """
-        arrays = [
-            _types.Array(_numpy_support.from_dtype(_numpy_support.np.dtype(name)), 1, "C")
-            for name in (*kinds, "int64")
-        ]
+        arrays = [getattr(_types, name)[::1] for name in (*kinds, "int64")]
         result = _types.NamedTuple(arrays, kind)
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:

@@ -76,6 +76,15 @@ class Clint:
     def write(self, offset: int, width: int, value: int) -> bool:
         if not _legal(offset, width):
             return False
+        hart = (offset - MTIMECMP) // 8
+        if width == 4 and 0 <= hart < self._harts:
+            # What every timer of an RV32 guest does, twice.
+            old = self.timecmp[hart]
+            value &= _LOW
+            merged = old & _LOW | value << 32 if offset & 4 else old & _HIGH | value
+            self.timecmp[hart] = merged
+            self._set_timecmp(hart, merged)
+            return True
         if offset < MTIMECMP:
             hart = offset // 4
             if hart < self._harts:

@@ -175,6 +175,11 @@ class VirtioMmio:
         if wanted:
             self._raise(INTERRUPT_QUEUE)
 
+    @property
+    def busy(self) -> bool:
+        """True while `poll` has something to do."""
+        return bool(self._deferred)
+
     def poll(self) -> None:
         """Go on with work that a notification left behind.  The owner calls it between slices."""
         for index in sorted(self._deferred):

@@ -78,7 +78,7 @@ class Hart:
         sibling: Hart | None = None,
     ) -> None:
         self.x = np.zeros(256, dtype=np.uint32)
-        self.registers = memoryview(self.x)
+        self.registers = self.x.data
         """As `fields`, of the registers."""
         self.p = new_record(hart_id, pmp)
         self.waiting = False
@@ -106,7 +106,7 @@ class Hart:
         """What the guest sees is `record`, and `enter` runs it."""
         self.record = record
         """What the guest sees as this hart's privileged state: of a vCPU, not the real hart's."""
-        self.fields = memoryview(record)
+        self.fields = record.data
         """The record for who reads single fields: an element of an array takes longer."""
         self.enter = enter
         """Run compiled code until STEPS == its argument or an exit: an `events.EXIT_` code."""

@@ -107,12 +107,10 @@ class Hypervisor:
         """One slice for everybody, `times` as long; False when nothing can happen any more."""
         self.rounds += times
         active = self.running
-        slices = self._slices(active, times)
-        stops = self._run(active, slices)
-        asleep = sum(
-            vm.stopped is None and stop.reason == IDLE
-            for vm, stop in zip(active, stops, strict=True)
-        )
+        turns = self._turns(active, times)
+        asleep = len(active) - len(turns)
+        for (vm, _), stop in zip(turns, self._run(active, turns), strict=True):
+            asleep += vm.stopped is None and stop.reason == IDLE
         moved = sum(switch.deliver() for switch in self.switches)
         if self.clock == "lab":
             self._steal()
@@ -123,7 +121,7 @@ class Hypervisor:
         active = self.running
         if not active:
             return False
-        if asleep == len(active) and not moved and not any(vm.hart_pending() for vm in active):
+        if asleep == len(active) and not moved and not any(vm.awake for vm in active):
             return self._jump(active)
         return True
 
@@ -146,18 +144,20 @@ class Hypervisor:
 
     # ---- who runs how long ----------------------------------------------------------------------
 
-    def _slices(self, active: list[Vm], times: int) -> list[int]:
-        """Steps for each VM in this round; those that sleep only move their clocks."""
-        awake = [vm for vm in active if not vm.waiting or vm.hart_pending()]
+    def _turns(self, active: list[Vm], times: int) -> list[tuple[Vm, int]]:
+        """Steps for each VM in this round; those that doze have only moved their clocks."""
+        awake = [vm for vm in active if vm.awake]
         period, slices = self._plan.slices([vm.name for vm in awake or active], times)
         self.time += period
         if len(awake) == len(active):
-            return slices
+            return list(zip(active, slices, strict=True))
         given = dict(zip([vm.name for vm in awake], slices, strict=False))
-        return [
-            given.get(vm.name) or max(1, self.slice_steps * times * vm.weight // NORMAL)
-            for vm in active
-        ]
+        turns = []
+        for vm in active:
+            steps = given.get(vm.name) or max(1, self.slice_steps * times * vm.weight // NORMAL)
+            if not vm.doze(steps):
+                turns.append((vm, steps))
+        return turns
 
     def _steal(self) -> None:
         """Move all clocks to the physical time: what others ran is lost."""
@@ -170,13 +170,12 @@ class Hypervisor:
 
     # ---- running --------------------------------------------------------------------------------
 
-    def _run(self, active: list[Vm], slices: list[int]) -> list[Stop]:
+    def _run(self, active: list[Vm], turns: list[tuple[Vm, int]]) -> list[Stop]:
         """Run each VM for its slice, in turn or side by side; the Stop of each."""
-        turns = list(zip(active, slices, strict=True))
         with ExitStack() as barrier:
             for switch in self.switches:
                 barrier.enter_context(switch.holding([vm.name for vm in active]))
-            if not self.parallel or len(active) < 2:
+            if not self.parallel or len(turns) < 2:
                 return [self._one(vm, steps) for vm, steps in turns]
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(
@@ -190,8 +189,9 @@ class Hypervisor:
                 wait(others)
             return [first, *(other.result() for other in others)]
 
-    @staticmethod
-    def _one(vm: Vm, steps: int) -> Stop:
+    def _one(self, vm: Vm, steps: int) -> Stop:
+        if not self.switches:
+            return vm.run_slice(steps)
         with sender(vm.name):
             return vm.run_slice(steps)
 

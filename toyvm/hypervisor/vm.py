@@ -23,6 +23,7 @@ from toyvm.machine.board import Console
 from toyvm.machine.boot import Boot
 from toyvm.machine.computer import BUDGET, ERROR, EXIT, Computer, Stop
 from toyvm.machine.harts import TURN, check_harts
+from toyvm.machine.inspection import UNKNOWN
 from toyvm.machine.loader import Program
 from toyvm.machine.machine import check_pmp
 from toyvm.machine.memory import PAGE, check_ram_size
@@ -68,6 +69,8 @@ class Vcpu(Hart):
         self.p[s.MODE] = s.MODE_U
         self.p[s.DELIVER] = 0
         self.control = np.zeros(shadow.FIELDS, dtype=np.int64)
+        self.scalars = self.control.data
+        """The same for who reads single fields."""
         self.control[shadow.TECHNIQUE] = TECHNIQUES[technique]
         self.control[shadow.PROTECT] = int(shadow_mode == "protect")
         self.control[shadow.TRAPS] = vcpu.TRAPS_OF_S
@@ -218,19 +221,13 @@ class Vm(Computer):
                 self._forget_translations(self.harts[index])
         super()._point(index)
 
-    def run(self, max_steps: int, idle: int | None = None) -> Stop:
-        """As Computer.run; tells a tracer about the last exit as well."""
-        try:
-            return super().run(max_steps, idle)
-        finally:
-            self._tell()
-
     def _execute(self, end: int) -> int:
-        self._tell()
+        if self._each:
+            self._tell()
         if self._yielded:
             self._yielded = False
             return EXIT_YIELD
-        if self.control[shadow.FREE] < LOW:
+        if self.hart.scalars[shadow.FREE] < LOW:
             self._refill()
         return super()._execute(end)
 
@@ -400,9 +397,21 @@ class Vm(Computer):
     # ---- scheduling ----------------------------------------------------------------------------
 
     @property
-    def clock(self) -> int:
-        """Guest time in steps: what ran and what slept."""
-        return int(self.record[s.STEPS] + self.record[s.IDLE])
+    def awake(self) -> bool:
+        """False while it only waits for a timer or somebody else."""
+        if self._wakes != UNKNOWN:
+            return self._wakes <= self.clock
+        return not self.waiting or bool(self.hart_pending())
+
+    def doze(self, steps: int) -> bool:
+        """Move the clock of a guest that sleeps on beyond them by `steps`; False if it may not.
+
+        That is what `run_slice` would do, for those whom nobody but a timer can wake.
+        """
+        if self._wakes == UNKNOWN or self._wakes <= self.clock + steps:
+            return False
+        self.hart.fields[s.IDLE] += steps
+        return True
 
     def run_slice(self, steps: int) -> Stop:
         """Move the clock by at most `steps`, running or asleep."""
@@ -433,9 +442,15 @@ class Vm(Computer):
         """End the slice, if there are slices."""
         self._yielded = self._may_yield
 
+    def sleep_distance(self) -> int | None:
+        """As Computer's; known already while it dozes."""
+        if self._wakes > self.clock:
+            return None if self._wakes == s.NEVER else self._wakes - self.clock
+        return super().sleep_distance()
+
     def sleep(self, steps: int) -> None:
         """Let an idle guest's clock jump; it must not pass the guest's next timer."""
-        self.record[s.IDLE] += steps
+        self.hart.fields[s.IDLE] += steps
 
     def death(self) -> str:
         """For a VM that ended with an error: reason, pc, symbol and last exits."""

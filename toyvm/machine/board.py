@@ -153,12 +153,15 @@ class Board:
         self.devices = list(devices)
         models: list[Any] = [*self.blocks, *self.nics, *self.devices]
         models += [None] * (platform.VIRTIO_SLOTS - len(models))
-        self.transports = []
+        self.transports: list[VirtioMmio] = []
+        self._served: list[VirtioMmio] = []
         for slot, model in enumerate(models):
             transport = VirtioMmio(
                 model, memory, self.plic.line(platform.VIRTIO_IRQ + slot), virtio == "legacy"
             )
             self.transports.append(transport)
+            if model is not None:
+                self._served.append(transport)
             self.bus.attach(platform.virtio_base(slot), transport, f"virtio{slot}")
 
     def _guarded(self, receive: Callable[[bytes], None]) -> Callable[[bytes], None]:
@@ -196,5 +199,13 @@ class Board:
 
     def work(self) -> None:
         """Go on with virtio requests that a notification left over: its work is bounded."""
-        for transport in self.transports:
-            transport.poll()
+        for transport in self._served:
+            if transport.busy:
+                transport.poll()
+
+    @property
+    def quiet(self) -> bool:
+        """True if the host's side can neither bring anything nor has work left over."""
+        if self.nets or self.devices or self.rtc.armed:
+            return False
+        return not any(transport.busy for transport in self._served)

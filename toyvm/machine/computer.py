@@ -25,6 +25,7 @@ from toyvm.machine.board import Board, Console
 from toyvm.machine.boot import Boot, BootOptions, plan
 from toyvm.machine.harts import TURN, Harts, signed64
 from toyvm.machine.htif import Htif
+from toyvm.machine.inspection import UNKNOWN
 from toyvm.machine.loader import LoadError, Program
 from toyvm.machine.memory import GuestRam
 
@@ -52,6 +53,10 @@ class Stop:
     reason: str
     code: int = 0
     detail: str = ""
+
+
+_ASLEEP: Final = Stop(IDLE)
+_SPENT: Final = Stop(BUDGET)
 
 
 class Computer(Harts):
@@ -105,7 +110,10 @@ class Computer(Harts):
     # ---- subclass ---------------------------------------------------------------------------
 
     _each = False
-    """True while a subclass wants to hear of every exit."""
+    """True while somebody wants to hear of every exit."""
+
+    def _tell(self) -> None:
+        """Report the exits since the last time."""
 
     _on_demand = False
     """True where RAM gets its pages of `ram` when it is touched."""
@@ -217,6 +225,9 @@ class Computer(Harts):
             return self._stop or stop
         except Exception as error:
             return self.failed(error)
+        finally:
+            if self._each:
+                self._tell()
 
     def failed(self, error: Exception) -> Stop:
         """Device or backend code has raised `error`: end this machine and keep the traceback."""
@@ -227,8 +238,12 @@ class Computer(Harts):
 
     def _progress(self) -> tuple[int, int]:
         """Steps made and traps delivered, by all harts."""
-        traps = sum(int(hart.record[s.NOT_RETIRED]) for hart in self.harts)
-        return self.steps, traps
+        steps = traps = 0
+        for hart in self.harts:
+            fields = hart.fields
+            steps += fields[s.STEPS]
+            traps += fields[s.NOT_RETIRED]
+        return steps, traps
 
     def _notice_trap_loop(self, steps: int, traps: int) -> None:
         """End a machine that has done nothing but trap for TRAP_LOOP steps, in however many runs.
@@ -257,50 +272,57 @@ class Computer(Harts):
         )
 
     def _run(self, max_steps: int, idle: int | None) -> Stop:
-        self._point(self._turn)
-        record = self.record
+        if self._turn != self._here:
+            self._point(self._turn)
+        self._wakes = UNKNOWN
+        fields = self.hart.fields
+        board = self.board
         # In steps of the hart that runs: a change of turns translates it.
-        end = int(record[s.STEPS]) + max_steps
-        self.board.poll()
+        end = fields[s.STEPS] + max_steps
+        board.poll()
         self._htif.poll()
         stalled = 0
         while self._stop is None:
-            due = self.board.deadline()
-            if due is not None and due <= self.mtime():
-                self.board.rtc.poll()
-                due = None
-            before = int(record[s.STEPS])
+            due = None
+            if board.rtc.armed:
+                due = board.deadline()
+                if due is not None and due <= self.mtime():
+                    board.rtc.poll()
+                    due = None
+            before = fields[s.STEPS]
             if self.hart.waiting or before >= self._turn_end:
                 if self.hart.waiting:
-                    self.board.work()
+                    board.work()
                 following = self._following()
                 if following < 0:
                     slept = self._sleep(idle)
                     if slept < 0:
-                        return Stop(IDLE)
+                        return _ASLEEP
                     if idle is not None:
                         # A bounded sleep is part of the slice: what sleeps does not run.
                         idle -= slept
                         end -= slept
+                        if idle == 0 and self._wakes > self.clock:
+                            return _ASLEEP
                     continue
                 end += self._begin_turn(following)
-                record = self.record
-                before = int(record[s.STEPS])
+                fields = self.hart.fields
+                before = fields[s.STEPS]
             limit = min(end, self._turn_end, before + CHUNK)
             if due is not None:
-                limit = min(limit, before + max(1, self._steps_to(due)))
+                limit = min(limit, before + max(1, self._steps_to(due, self.mtime())))
             code = self._execute(limit)
             if code == events.EXIT_BREAK:
-                if int(record[s.PC]) in self._breakpoints:
-                    return Stop(BREAKPOINT, detail=f"{int(record[s.PC]):#010x}")
+                if self.pc in self._breakpoints:
+                    return Stop(BREAKPOINT, detail=f"{self.pc:#010x}")
                 code = self._step_over(end)
             if code == events.EXIT_BUDGET:
-                if int(record[s.STEPS]) == before:
+                if fields[s.STEPS] == before:
                     stalled += 1
                     if stalled > STALLS:
                         return self._no_progress()
-                if int(record[s.STEPS]) >= end:
-                    return Stop(BUDGET)
+                if fields[s.STEPS] >= end:
+                    return _SPENT
                 continue
             stalled = 0
             if code == events.EXIT_SBI:
@@ -315,8 +337,8 @@ class Computer(Harts):
                 stop = self._other_exit(code)
                 if stop:
                     return stop
-            if int(record[s.STEPS]) >= end and self._stop is None:
-                return Stop(BUDGET)
+            if fields[s.STEPS] >= end and self._stop is None:
+                return _SPENT
         return self._stop
 
     def _execute(self, end: int) -> int:
@@ -344,17 +366,22 @@ class Computer(Harts):
         raise AssertionError(f"exit {code}")
 
     def _sleep(self, idle: int | None) -> int:
-        """Let wfi sleep until the next timer, at most `idle` steps; steps slept, -1 if for ever."""
-        distance = self.sleep_distance()
-        if distance is None:
-            if not idle:
-                return -1
-            distance = idle
+        """Let wfi sleep until the next timer, at most `idle` steps; steps slept, -1 if for ever.
+
+        Where nothing but a timer can wake it before somebody calls us, `_wakes` says when.
+        """
+        timer = self.sleep_distance()
+        if timer is None and not idle:
+            return -1
+        distance = idle if timer is None else timer
+        assert distance is not None
         if idle is not None:
             distance = min(distance, idle)
         if distance <= 0:
             return -1
-        self.record[s.IDLE] += distance
+        if len(self.harts) == 1 and self.board.quiet and not self._htif.busy:
+            self._wakes = s.NEVER if timer is None else self.clock + timer
+        self.hart.fields[s.IDLE] += distance
         return distance
 
     def _mmio(self) -> bool:
@@ -419,6 +446,7 @@ class Computer(Harts):
         return self.console.get()
 
     def set_timer(self, ticks: int) -> None:
+        self._wakes = UNKNOWN
         self.record[s.STIMECMP] = signed64(ticks)
 
     def shutdown(self, reason: str, code: int) -> None:

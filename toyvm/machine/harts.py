@@ -20,7 +20,7 @@ from toyvm.hart import state as s
 from toyvm.hart.core import Hart
 from toyvm.isa import csr
 from toyvm.machine.board import Board
-from toyvm.machine.inspection import Inspection
+from toyvm.machine.inspection import UNKNOWN, Inspection
 
 TURN: Final = 5_000
 """Steps of a hart's turn (Spike interleaves as many): 50 microseconds of guest time."""
@@ -56,6 +56,7 @@ class Harts(Inspection):
         self._here = 0
         self._turn = 0
         self._turn_end = 0
+        self._wakes = UNKNOWN
         self.hart = harts[0]
         self.x = self.hart.x
         self.record = self.hart.record
@@ -81,7 +82,16 @@ class Harts(Inspection):
     @property
     def steps(self) -> int:
         """Steps so far, of all harts: retired instructions and delivered traps."""
-        return sum(int(hart.record[s.STEPS]) for hart in self.harts)
+        steps = 0
+        for hart in self.harts:
+            steps += hart.fields[s.STEPS]
+        return steps
+
+    @property
+    def clock(self) -> int:
+        """Guest time in steps: what ran and what slept."""
+        fields = self.hart.fields
+        return fields[s.STEPS] + fields[s.IDLE]
 
     @property
     def instret(self) -> int:
@@ -91,7 +101,7 @@ class Harts(Inspection):
     @property
     def waiting(self) -> bool:
         """True while every hart sleeps in wfi."""
-        return all(hart.waiting for hart in self.harts)
+        return self.hart.waiting and all(hart.waiting for hart in self.harts)
 
     # ---- turns --------------------------------------------------------------------------------
 
@@ -116,11 +126,15 @@ class Harts(Inspection):
     def _pending(self, hart: Hart) -> int:
         """mip & mie of a hart: what ends its wfi."""
         self._give_clock(hart)
-        return int(csrfile.mip_now(hart.record) & hart.record[s.MIE])
+        return int(csrfile.mip_now(hart.record)) & hart.fields[s.MIE]
 
     def _following(self) -> int:
         """The next hart in order that can run, -1 if all of them sleep."""
         count = len(self.harts)
+        if count == 1:
+            hart = self.hart
+            able = not hart.waiting or (hart.state != hart_core.STOPPED and self._pending(hart))
+            return 0 if able else -1
         for index in range(self._turn + 1, self._turn + 1 + count):
             hart = self.harts[index % count]
             if not hart.waiting:
@@ -131,18 +145,20 @@ class Harts(Inspection):
 
     def _begin_turn(self, index: int) -> int:
         """It is the turn of hart `index`; returns how far its STEPS are ahead of the last one's."""
-        before = int(self.record[s.STEPS])
+        before = self.hart.fields[s.STEPS]
         if index != self._turn:
             # What the other hart reserved is gone: others may store to it now.
             last = self.harts[self._turn]
             last.p[s.RESERVATION] = -1
             last.record[s.RESERVATION] = -1
         self._turn = index
-        self._point(index)
+        self._wakes = UNKNOWN
+        if index != self._here:
+            self._point(index)
         self.hart.waiting = False
         if self.hart.state == hart_core.SUSPENDED:
             self.hart.state = hart_core.STARTED
-        steps = int(self.record[s.STEPS])
+        steps = self.hart.fields[s.STEPS]
         self._turn_end = steps + self.turn if len(self.harts) > 1 else s.NEVER
         return steps - before
 
@@ -160,27 +176,31 @@ class Harts(Inspection):
     def sleep_distance(self) -> int | None:
         """Steps until a timer wakes a sleeping hart; None if none will: none set or enabled."""
         now = self.mtime()
-        ticks = [tick for hart in self.harts for tick in self._deadlines(hart, now)]
-        device = self.board.deadline()
-        if device is not None and now < device < _FAR:
-            ticks.append(device)
-        return self._steps_to(min(ticks)) if ticks else None
+        first = s.NEVER
+        for hart in self.harts:
+            for tick in self._deadlines(hart, now):
+                first = min(first, tick)
+        if self.board.rtc.armed:
+            device = self.board.deadline()
+            if device is not None and now < device < _FAR:
+                first = min(first, device)
+        return None if first == s.NEVER else self._steps_to(first, now)
 
-    def _steps_to(self, tick: int) -> int:
-        """Steps, running or asleep, until mtime is `tick`."""
-        into_tick = int(self.record[s.STEPS] + self.record[s.IDLE]) % platform.STEPS_PER_TICK
-        return (tick - self.mtime()) * platform.STEPS_PER_TICK - into_tick
+    def _steps_to(self, tick: int, now: int) -> int:
+        """Steps, running or asleep, until mtime, which is `now`, is `tick`."""
+        return (tick - now) * platform.STEPS_PER_TICK - self.clock % platform.STEPS_PER_TICK
 
     def _deadlines(self, hart: Hart, now: int) -> list[int]:
         """The times, after `now`, that would wake this hart."""
         if hart.state == hart_core.STOPPED:
             return []
-        record = hart.record
-        deadlines = [(s.TIMECMP, csr.MIP_MTIP)]
-        if record[s.STIMER_ON]:
-            deadlines.append((s.STIMECMP, csr.MIP_STIP))
-        enabled = int(record[s.MIE])
-        ticks = [int(record[at]) & _MASK64 for at, bit in deadlines if enabled & bit]
+        fields = hart.fields
+        enabled = fields[s.MIE]
+        ticks = []
+        if enabled & csr.MIP_MTIP:
+            ticks.append(fields[s.TIMECMP] & _MASK64)
+        if enabled & csr.MIP_STIP and fields[s.STIMER_ON]:
+            ticks.append(fields[s.STIMECMP] & _MASK64)
         return [tick for tick in ticks if 0 < tick - now < _FAR]
 
     # ---- the clock and the lines (HartPort) -----------------------------------------
@@ -191,18 +211,21 @@ class Harts(Inspection):
 
     def set_mtime(self, ticks: int) -> None:
         """The guest wrote mtime."""
+        self._wakes = UNKNOWN
         clock = int(self.record[s.STEPS] + self.record[s.IDLE])
         self.record[s.TIME_OFFSET] = signed64(ticks - clock // platform.STEPS_PER_TICK)
 
     def set_timecmp(self, hart: int, ticks: int) -> None:
         """The guest wrote mtimecmp of a hart."""
+        self._wakes = UNKNOWN
         self.harts[hart].record[s.TIMECMP] = signed64(ticks)
 
     def set_line(self, bit: int, level: bool, hart: int = 0) -> None:
         """An interrupt line of a hart: `bit` is its position in mip."""
-        record = self.harts[hart].record
-        lines = int(record[s.LINES])
-        record[s.LINES] = lines | 1 << bit if level else lines & ~(1 << bit)
+        fields = self.harts[hart].fields
+        lines = fields[s.LINES]
+        fields[s.LINES] = lines | 1 << bit if level else lines & ~(1 << bit)
+        self._wakes = UNKNOWN
 
     # ---- what the firmware asks of us (SbiPort) -------------------------------------
 

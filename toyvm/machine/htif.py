@@ -102,6 +102,11 @@ class Htif:
     def _taken(self) -> None:
         self._port.write(self._tohost, bytes(SIZE))
 
+    @property
+    def busy(self) -> bool:
+        """True while a guest waits for an answer."""
+        return bool(self._wanted or self._answers)
+
     def poll(self) -> None:
         """Give answers that wait to a `fromhost` that is free."""
         if self._wanted and self._fromhost >= 0:

@@ -19,10 +19,15 @@ from toyvm.machine.memory import PAGE, GuestRam
 
 MODES: Final = {s.MODE_U: "U", s.MODE_S: "S", s.MODE_M: "M"}
 
+UNKNOWN: Final = -1
+"""When a computer wakes, before anybody has found out."""
+
 
 class Inspection:
     """Registers, CSRs and memory of a computer, by the guest's names and addresses."""
 
+    _wakes = UNKNOWN
+    """While it sleeps: the `clock` at which a timer wakes it, if nobody changes anything before."""
     hart: Hart
     x: np.ndarray
     record: np.ndarray
@@ -50,6 +55,7 @@ class Inspection:
         number = csr.BY_NAME[name].number if isinstance(name, str) else name
         if number not in csr.BY_NUMBER:
             raise KeyError(name)
+        self._wakes = UNKNOWN
         # The kernel writes as an instruction that has yet to be counted; here there is none.
         counters = {name: self._counter(name) for name in ("mcycle", "minstret")}
         effects = int(csrfile.csr_write(self.record, np.int64(number), np.int64(value & s.MASK32)))

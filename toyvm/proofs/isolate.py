@@ -179,7 +179,10 @@ def _watch(vm: Any, course: Course, until: int) -> None:
             note()
             steps -= part
 
-    vm.run_slice, vm.sleep = watched_slice, watched_sleep
+    def never(steps: int) -> bool:
+        return False
+
+    vm.run_slice, vm.sleep, vm.doze = watched_slice, watched_sleep, never
 
 
 def frames_of(host: Any, name: str) -> set[int]:
