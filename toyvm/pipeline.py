@@ -19,10 +19,6 @@ from numba.core import codegen, compiler, typed_passes, types, untyped_passes
 from numba.core.caching import FunctionCache
 from numba.core.compiler_machinery import PassManager, register_pass
 
-_LEGALIZE: Any = next(
-    m.IRLegalization for m in (typed_passes, untyped_passes) if hasattr(m, "IRLegalization")
-)
-
 
 class KernelFlags(compiler.Flags):
     """Compiler flags that are cheap to compare: Numba does it for each operation it types."""
@@ -159,12 +155,10 @@ _PASSES = (
     (untyped_passes.TranslateByteCode, "analyse bytecode"),
     (untyped_passes.FixupArgs, "fix up arguments"),
     (untyped_passes.IRProcessing, "process the intermediate form"),
-    (untyped_passes.GenericRewrites, "rewrite constant subscripts"),
     (untyped_passes.ReconstructSSA, "single assignment"),
     (register_pass(mutates_CFG=True, analysis_only=False)(_Typing), "infer types"),
     (typed_passes.PreLowerStripPhis, "remove phi nodes"),
     (typed_passes.NoPythonSupportedFeatureValidation, "check features"),
-    (_LEGALIZE, "check the intermediate form"),
     (typed_passes.AnnotateTypes, "annotate types"),
     (register_pass(mutates_CFG=True, analysis_only=False)(_Lowering), "lower to LLVM"),
     (typed_passes.NoPythonBackend, "machine code"),
