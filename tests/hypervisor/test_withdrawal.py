@@ -169,14 +169,14 @@ def test_a_page_becomes_a_table_while_it_can_be_written() -> None:
 
 
 @pytest.mark.parametrize("reserved", [False, True])
-@pytest.mark.parametrize("fence", ["a1", "zero"])
-def test_one_address_of_a_megapage_names_all_of_it(fence: str, reserved: bool) -> None:
+@pytest.mark.parametrize(("fence", "page"), [("a1", 0), ("a1", 32), ("a1", 1023), ("zero", 0)])
+def test_one_address_of_a_megapage_names_all_of_it(fence: str, page: int, reserved: bool) -> None:
     """In the shadow it is one entry if its frames lie together, else pieces."""
     tables = identity(PAGES).mega(VA, BASE, RW | A | D)
     body = f"""
-        li   a0, {VA + 0x2_0000:#x}
-        li   a1, {VA + 0x2_3000:#x}
-        sw   a0, 0(a0)
+        li   a0, {VA + 0x1000 * page:#x}
+        li   a1, {VA + 0x9_3000:#x}
+        sw   a0, 0x7f0(a0)
         lw   a2, 0(a1)
         li   a3, {ROOT + 4 * (VA >> 22):#x}
         sw   zero, 0(a3)
@@ -184,7 +184,7 @@ def test_one_address_of_a_megapage_names_all_of_it(fence: str, reserved: bool) -
         lw   a4, 0(a0)
     """
     for twin in kernel(body, tables, ram_size=8 * MIB, reserved=reserved):
-        assert faults(twin) == (LOAD_FAULT, VA + 0x2_0000)
+        assert faults(twin) == (LOAD_FAULT, VA + 0x1000 * page)
 
 
 @pytest.mark.parametrize("kind", ["page", "megapage", "megapage in one"])

@@ -196,7 +196,7 @@ DIRECTED: dict[str, tuple[str, ...]] = {
     "shared": (
         *("hart.test_options", "hart.test_several_harts", "hart.test_csr_corners"),
         *("hypervisor.test_memory", "hypervisor.test_regressions", "hypervisor.test_privilege"),
-        *("hypervisor.test_code_pages", "hypervisor.test_contexts"),
+        *("hypervisor.test_code_pages", "hypervisor.test_contexts", "hypervisor.test_withdrawal"),
     ),
     "hypervisor": (
         *("hypervisor.test_memory", "hypervisor.test_regressions", "hypervisor.test_privilege"),
@@ -216,7 +216,7 @@ LEFT_OUT = {
     "test_teachos_does_the_same_with_fewer_exits",
 }
 #: Kinds of checks that are whole guests.
-LONG = {"probe", "hostile", "random", "without"}
+LONG = {"probe", "hostile", "random", "without", "lines"}
 SHORT = 600
 SHORT_IN_RUNS = {"shared": 300, "hypervisor": 600, "memory": 300, "constants": 300}
 
@@ -275,6 +275,8 @@ def killers(name: str) -> list[Killer]:
             Killer(f"without PMP {n}", partial(random_kernel, n, 700, pmp=0))
             for n in range(2000, 2003)
         ]
+    lines = kernels.test_external_interrupts_at_random_steps
+    found += [Killer(f"lines {n}", partial(lines, n)) for n in range(3000, 3006)]
     for n in range(SHORT_IN_RUNS[name]):
         what = f"short runs {n} {'-'.join(variant_of(n))}"
         found.append(Killer(what, partial(in_runs, n, variant_of(n))))
