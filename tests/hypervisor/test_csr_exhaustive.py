@@ -16,10 +16,7 @@ import pytest
 from tests.hart.test_csr_every import FORMS, MODES, Counting, words
 from tests.support.asm import CSR_OPS
 from tests.support.naive_csrs import NAMES
-from tests.support.short import RAM_SIZE
 from toyvm.hypervisor import Vm
-from toyvm.machine.loader import Program
-from toyvm.platform import RAM_BASE
 
 FULL = bool(os.environ.get("TOYVM_FULL"))
 OTHERS = 24
@@ -31,15 +28,8 @@ class Virtual(Counting):
     bare: Vm  # type: ignore[assignment]
 
     def __init__(self, technique: str) -> None:
-        super().__init__("plain", with_vm=True)
+        super().__init__("plain", with_vm=True, technique=technique)
         vm = self.computers[1]
-        if technique != "u":
-            vm = Vm("csr", RAM_SIZE, bios="none", reserved=True, technique=technique)
-            vm.load(Program("csr", [(RAM_BASE, bytes(4), 4)], RAM_BASE))
-            self.views[1] = vm.memory.ram[
-                int(vm.memory.fmap[0]) * 4096 : int(vm.memory.fmap[0]) * 4096 + RAM_SIZE
-            ]
-            self.fresh[1] = vm.record.copy()
         assert isinstance(vm, Vm)
         self.bare = vm
         self.computers, self.views, self.fresh = [vm], self.views[1:], self.fresh[1:]
