@@ -179,3 +179,28 @@ def test_lesson_check_reports_each_lesson():
     assert (code, text) == (
         0, "01_first_instruction: ok, 9 wrong solutions, each caught by its check\n"
     )  # fmt: skip
+
+
+def test_lesson_check_as_json(monkeypatch):
+    """The verdicts are those of the author's check; that runs in the test above."""
+    monkeypatch.setattr(cli_api.author, "verify", lambda lesson, boards: ["a hole"])
+    code, text = said(cli_api.lesson_check, "1", boards=BOARDS, json=True)
+    report = json.loads(text)
+    assert (code, report["passed"]) == (1, False)
+    assert [(row["lesson"], row["problems"]) for row in report["lessons"]] == [
+        ("01_first_instruction", ["a hole"])
+    ]
+    assert report["lessons"][0]["wrong"] == sorted(path.name for path in FIRST.wrong)
+    monkeypatch.setattr(cli_api.author, "verify", lambda lesson, boards: [])
+    code, text = said(cli_api.lesson_check, "1", boards=BOARDS, json=True)
+    assert (code, json.loads(text)["passed"]) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"), [("memory_lops", "memory_loops"), ("05_exits", "04_exits")]
+)
+def test_a_mistyped_lesson_is_proposed(typed, near, capsys):
+    assert cli_api.hint(typed, out=io.StringIO()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("toyvm: error: ")
+    assert f'did you mean "{near}"?' in error
