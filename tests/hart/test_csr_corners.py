@@ -171,7 +171,7 @@ def signed(value: int) -> int:
 @pytest.mark.parametrize("now", TIMES)
 @pytest.mark.parametrize("deadline", TIMES)
 @pytest.mark.parametrize("supervisor", [None, 3, 1 << 63])
-def test_any_time_against_any_deadline(now: int, deadline: int, supervisor: int | None) -> None:
+def test_every_time_against_every_deadline(now: int, deadline: int, supervisor: int | None) -> None:
     """mtimecmp and stimecmp are compared as unsigned; the next deadline is that many ticks away."""
     record = new_record(sstc=True)
     record[s.STEPS], record[s.IDLE] = 123, 45  # 16 ticks and 8 steps

@@ -220,18 +220,19 @@ def test_a_fence_of_one_address_space(kind: str, named: str, with_address: bool)
         assert faults(twin) == (LOAD_FAULT, VA)
 
 
-def test_global_entries_go_with_a_fence_of_all_spaces() -> None:
-    tables = identity(PAGES).map(VA, DATA, RW | A | D | G)
+@pytest.mark.parametrize("va", [VA, 0])
+def test_global_entries_go_with_a_fence_of_all_spaces(va: int) -> None:
+    tables = identity(PAGES).map(va, DATA, RW | A | D | G)
     body = f"""
-        li   a0, {VA:#x}
-        li   a1, {tables.entry(VA):#x}
+        li   a0, {va:#x}
+        li   a1, {tables.entry(va):#x}
         sw   a0, 0(a0)
         sw   zero, 0(a1)
         sfence.vma a0
         lw   a4, 0(a0)
     """
     for twin in kernel(body, tables):
-        assert faults(twin) == (LOAD_FAULT, VA)
+        assert faults(twin) == (LOAD_FAULT, va)
 
 
 def test_rights_go_one_by_one() -> None:
