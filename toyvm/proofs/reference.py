@@ -187,9 +187,8 @@ def log_entries(vm: Vm) -> list[Entry]:
     The VM must return after each exit (shadow.TRACE); its runs are cut at timers as well.
     """
     log: list[Entry] = []
-    # Where compiled code is entered: nothing of a device is done inside.
-    owner, name = (vm.hart, "enter") if hasattr(vm.hart, "enter") else (vm, "_execute")
-    inner = getattr(owner, name)
+    # A guest with a flag has one vCPU.
+    inner = vm.hart.enter
 
     def execute(end: int) -> int:
         start = int(vm.record[s.STEPS])
@@ -206,7 +205,7 @@ def log_entries(vm: Vm) -> list[Entry]:
         log.append(Entry(start, max(start, now - stepped), not injected, finishes))
         return code
 
-    setattr(owner, name, execute)
+    vm.hart.enter = execute
     return log
 
 
