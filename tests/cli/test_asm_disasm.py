@@ -103,7 +103,7 @@ def test_warnings_are_chosen_by_name(cli, source, tmp_path):
         (["{hello}", "-o", "{hello}"], "is one of the sources"),
         (["{hello}", "-o", "nowhere/o.elf"], "no such folder: nowhere"),
         (["{hello}", "-o", "."], "is a directory"),
-        (["{hello}", "-o", "o.elf", "--format", "coff"], "expected elf or obj or bin"),
+        (["{hello}", "-o", "o.elf", "--format", "coff"], "expected elf, obj or bin"),
         (["{hello}", "-o", "o.elf", "-D", "9=1"], "expected SYM=VALUE"),
         (["{hello}", "-o", "o.elf", "-D", "A=b"], '"b" is no number'),
     ],
