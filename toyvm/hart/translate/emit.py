@@ -413,14 +413,18 @@ class Emitter(Writer):
         self.place(hit)
         return self.value(f"load i32, ptr {delta_at}")
 
-    def lookup(self, tag: str, va: str, write: bool, out: str) -> str:
-        """The TLB entry of `va`; to `out` if it is another page's or the access is misaligned."""
+    def entry(self, va: str, write: bool) -> str:
+        """The TLB entry where that of `va` would be."""
         number = self.value(f"and i32 {self.value(f'lshr i32 {va}, 12')}, {_TLB_SETS - 1}")
         if write:
             number = self.value(f"or i32 {number}, {_TLB_SETS}")
         wide = self.value(f"zext i32 {number} to i64")
         pointer = self.value(f"getelementptr i64, ptr %tlb, i64 {wide}")
-        entry = self.value(f"load i64, ptr {pointer}")
+        return self.value(f"load i64, ptr {pointer}")
+
+    def lookup(self, tag: str, va: str, write: bool, out: str) -> str:
+        """The TLB entry of `va`; to `out` if it is another page's or the access is misaligned."""
+        entry = self.entry(va, write)
         low = self.value(f"trunc i64 {entry} to i32")
         same = self.value(f"icmp eq i32 {low}, {tag}")
         found = self.label("found")

@@ -215,29 +215,38 @@ def prepare(emitter: Emitter, loop: Loop, plain: str) -> tuple[str, dict[Group, 
     bound = str(emitter.longest[loop.first])
     pointers = {}
 
-    def go_on(test: str) -> None:
+    def branch(tests: list[str]) -> None:
+        # One branch: each edge to the plain copy costs the register allocator dearly.
+        all_of = tests[0]
+        for test in tests[1:]:
+            all_of = value(f"and i1 {all_of}, {test}")
         label = emitter.label("fits")
-        emitter.branch_unless(test, plain, label)
+        emitter.branch_unless(all_of, plain, label)
         emitter.place(label)
 
-    for group in groups:
-        if group.step:
-            less = value(f"add i32 {emitter.get(group.step)}, -1")
-            go_on(value(f"icmp ult i32 {less}, {_MAX_STRIDE}"))
-            if group.width > 1:
-                odd = value(f"and i32 {emitter.get(group.step)}, {group.width - 1}")
-                go_on(value(f"icmp eq i32 {odd}, 0"))
+    tests = []
+    for step, width in sorted({(group.step, group.width) for group in groups if group.step}):
+        less = value(f"add i32 {emitter.get(step)}, -1")
+        tests.append(value(f"icmp ult i32 {less}, {_MAX_STRIDE}"))
+        if width > 1:
+            odd = value(f"and i32 {emitter.get(step)}, {width - 1}")
+            tests.append(value(f"icmp eq i32 {odd}, 0"))
+    if tests:
+        branch(tests)
+    tests = []
     for group in groups:
         base = emitter.get(group.base)
         # Not where the register could wrap around: it is extended to 64 bits.
         far = value(f"add i32 {base}, {_NEAR}")
-        go_on(value(f"icmp uge i32 {far}, {2 * _NEAR}"))
+        tests.append(value(f"icmp uge i32 {far}, {2 * _NEAR}"))
         va = value(f"add i32 {base}, {group.low}")
         tag = value(f"and i32 {va}, {-4096 | (group.width - 1)}")
-        entry = emitter.lookup(tag, va, group.write, plain)
+        entry = emitter.entry(va, group.write)
+        low = value(f"trunc i64 {entry} to i32")
+        tests.append(value(f"icmp eq i32 {low}, {tag}"))
         inside = value(f"and i32 {va}, 4095")
         room = value(f"sub i32 {4096 - (group.high - group.low)}, {inside}")
-        go_on(value(f"icmp sge i32 {room}, 0"))
+        tests.append(value(f"icmp sge i32 {room}, 0"))
         if group.step:
             rounds = value(f"udiv i32 {room}, {emitter.get(group.step)}")
         elif group.stride > 0:
@@ -254,4 +263,5 @@ def prepare(emitter: Emitter, loop: Loop, plain: str) -> tuple[str, dict[Group, 
         offset = value(f"zext i32 {value(f'add i32 {va}, {delta}')} to i64")
         back = value(f"sub i64 {offset}, {value(f'zext i32 {va} to i64')}")
         pointers[group] = value(f"getelementptr i8, ptr %ram, i64 {back}")
+    branch(tests)
     return bound, pointers

@@ -25,7 +25,7 @@ LONGEST: Final = 32 * INTERVAL
 """Steps between two samples that found translated code, time and again."""
 FIRST: Final = 20_000
 """Steps to the first sample; intervals then grow with the age of the machine."""
-HOT: Final = 4_000_000
+HOT: Final = 16_000_000
 """Steps in a stretch of code that make it hot (docs/translation.md, "When it pays")."""
 _STRETCH: Final = 64
 """Instructions that are counted together."""
