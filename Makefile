@@ -52,6 +52,7 @@ warm: $(DEV_STAMP)
 	@$(BIN)/python -c 'from toyvm.cli.machines import warm_up; warm_up()'
 
 test: warm
+	@$(BIN)/python -m toyvm.proofs.warm
 	@$(BIN)/python -m pytest -n $(XDIST) -q $(PYTEST)
 
 lint: $(DEV_STAMP)

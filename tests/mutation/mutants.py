@@ -69,7 +69,7 @@ class Mutant:
     @property
     def name(self) -> str:
         """The same as long as the function is: it has no line in it."""
-        again = f" #{self.number}" if self.number else ""
+        again = f" ({self.number})" if self.number else ""
         return f"{self.module.split('.', 1)[1]}.{self.function}: {self.what}{again}"
 
     def install(self) -> None:
