@@ -26,7 +26,7 @@ from benchmarks import assembler, chart, features
 from benchmarks.goals import Goals
 from toyvm.hypervisor.warm import warm
 from toyvm.proofs import bench, cpu, overhead, scale
-from toyvm.proofs.peers import Peer, peers
+from toyvm.proofs.peers import Peer, cold, peers
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 SECTIONS = ("cpu", "features", "overhead", "exits", "scale", "assembler", "start")
@@ -139,13 +139,11 @@ def cpu_section(rounds: int, steps: int, goals: Goals) -> list[str]:
 
 def long_section(rounds: int, goals: Goals) -> list[str]:
     """Runs of 2·10^9 instructions from cold: translation and all."""
-    chosen = [
-        Peer(peer.name, peer.what, peer.level, peer.translated, peer.run, peer.starts)
-        for peer in peers()
-        if peer.name in ("tier2", "qemu")
-    ]
-    if len(chosen) < 2:
+    qemu = [peer for peer in peers() if peer.name == "qemu"]
+    if not qemu:
         return []
+    ours = Peer("tier2", "toyvm in a VM, Sv32, translated", "system", True, cold, False)
+    chosen = [ours, Peer("qemu", qemu[0].what, "system", True, qemu[0].run)]
     result = cpu.measure(chosen, steps=LONG_STEPS, rounds=max(1, rounds // 2))
     rows = [
         [name, *(spread(result.cells[peer.name, name]) for peer in chosen)]
@@ -154,9 +152,13 @@ def long_section(rounds: int, goals: Goals) -> list[str]:
     ]
     mean = result.mean_ratio("tier2", "qemu")
     rows.append(["geometric mean", "", "", f"**{mean:.2f}**"])
-    goals.at_least("tier 2 / QEMU, 2·10^9 instructions from cold", mean, 1, "×")
+    worst = min(result.ratio("tier2", "qemu", name) for name in result.programs)
+    goals.at_least("tier 2 / QEMU, 2·10^9 instructions from cold, worst program", worst, 1, "×")
+    goals.at_least("tier 2 / QEMU, 2·10^9 instructions from cold, geometric mean", mean, 1, "×")
     return [
-        f"### Runs of {LONG_STEPS:,} instructions, warm-up included, MIPS",
+        f"### Runs of {LONG_STEPS:,} instructions from cold, warm-up included, MIPS",
+        "",
+        "Each run of ours is a new process; its start is not counted, the compiling thread is.",
         "",
         *table(["program", "tier2", "qemu", "tier2 / qemu"], rows),
     ]

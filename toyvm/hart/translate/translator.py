@@ -39,6 +39,12 @@ _REVIEW: Final = 16
 """Samples between two looks at how the regions do."""
 SETTLED: Final = 3_000_000
 """Steps of a region after which its memory accesses are judged."""
+REPAID: Final = 1_000_000
+"""Steps lost for each instruction of a region that repay translating it again."""
+_ENTRY: Final = 100
+"""Steps that translated code makes in the time that it takes to leave a region and enter one."""
+_MISS: Final = 20
+"""The same for an access that does not find its page in its copy of a TLB entry."""
 OFTEN: Final = 150
 """A copy of a TLB entry that misses more often than once in that many steps is not worth it."""
 _TUNINGS: Final = 4
@@ -381,20 +387,26 @@ class Translator:
         although nothing in the code says so (a `switch`, say) it can be entered.
         """
         steps = self._field(installed, ops.REGION_STEPS)
+        region = installed.translated.region
         if steps < SETTLED or installed.tuned == _TUNINGS:
             return
         if any(places is installed.pages for _, places in self._jobs):
             return
-        region = installed.translated.region
         at = self._table + ops.REGION_CACHES + installed.row * ops.REGION_CACHE
         counters = self.dec[at : at + ops.REGION_CACHE].view(np.uint32)
+        misses = counters[2 * ops.REGION_COPIES :].astype(np.int64)
+        hits = self._field(installed, ops.REGION_HITS)
+        if not self.eager and _ENTRY * hits + _MISS * int(misses.sum()) < REPAID * len(
+            region.words
+        ):
+            # A large region takes a second to compile: what it loses as it is must be worth that.
+            return
         bad: set[int] = set()
         if not installed.judged:
             installed.judged = True
-            misses = counters[2 * ops.REGION_COPIES :].astype(np.int64)
             bad = {int(k) for k in np.flatnonzero(misses * OFTEN > steps)}
         heads: set[int] = set()
-        if steps < _RUN * self._field(installed, ops.REGION_HITS):
+        if steps < _RUN * hits:
             missed = counters[2 * CACHES : 2 * CACHES + MISSED]
             heads = {signed(int(rel) & ~1, 32) for rel in missed if rel & 1}
             heads = heads & region.words.keys() - set(region.heads)
