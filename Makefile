@@ -53,7 +53,7 @@ warm: $(DEV_STAMP)
 
 test: warm
 	@$(BIN)/python -m toyvm.proofs.warm
-	@$(BIN)/python -m pytest -n $(XDIST) -q $(PYTEST)
+	@$(BIN)/python -m pytest -n $(XDIST) --dist worksteal -q $(PYTEST)
 
 lint: $(DEV_STAMP)
 	@$(BIN)/ruff check .
