@@ -115,10 +115,7 @@ class Counter:
 @pytest.fixture(autouse=True)
 def any_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Code for every x86-64 processor of the last fifteen years, not for this one."""
-    import llvmlite.binding as llvm
-
-    monkeypatch.setattr(llvm, "get_host_cpu_name", lambda: "x86-64-v2")
-    monkeypatch.setattr(llvm, "get_host_cpu_features", llvm.FeatureMap)
+    monkeypatch.setattr(backend, "host_processor", lambda: ("x86-64-v2", ""))
 
 
 # ---- host instructions of translated code ------------------------------------------------------

@@ -28,6 +28,13 @@ def unavailable() -> str:
     return ""
 
 
+def host_processor() -> tuple[str, str]:
+    """LLVM's name for this computer's processor, and what it can do."""
+    import llvmlite.binding as llvm
+
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
 def _machine() -> Any:
     """A target machine for this computer.  Engines take theirs over, so each needs its own."""
     import llvmlite.binding as llvm
@@ -37,12 +44,9 @@ def _machine() -> Any:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         _target = llvm.Target.from_default_triple()
+    cpu, features = host_processor()
     return _target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=OPT_LEVEL,
-        jit=True,
-        codemodel="jitdefault",
+        cpu=cpu, features=features, opt=OPT_LEVEL, jit=True, codemodel="jitdefault"
     )
 
 
