@@ -90,6 +90,18 @@ def test_boots(kind: str, bios: str, harts: int) -> None:
     assert text == BANNER * (bios == "cfirm") + expected(harts)
 
 
+@pytest.mark.parametrize("turn", [10, 10_000_000])
+@pytest.mark.parametrize("bios", FIRMWARES)
+def test_firmware_knows_harts_that_come_late(bios: str, turn: int) -> None:
+    """Hart 0 may be far ahead of the others, as on a busy host under QEMU, or in step."""
+    machine = computer("machine", 3, bios=firmware(bios), append="one two")
+    machine.turn = turn
+    machine.load(build("cnet"))
+    stop = machine.run(2 * LIMIT)
+    assert (stop.reason, stop.code) == ("exit", 0), machine.console_output
+    assert machine.console_output.decode() == BANNER * (bios == "cfirm") + expected(3)
+
+
 @needs_gcc
 @pytest.mark.parametrize("kind", ["machine", "vm"])
 def test_built_again_they_do_the_same(kind: str, rebuilt: Path) -> None:

@@ -34,7 +34,7 @@ struct answer {
 };
 
 extern struct hart harts[NHART];
-extern uint32 present; /* a bit for each hart that has come through firmware() */
+extern volatile uint32 present; /* a bit for each hart that has come through firmware() */
 
 struct answer sbi_call(struct frame *frame);
 void hart_wait(uint32 hart) __attribute__((noreturn));

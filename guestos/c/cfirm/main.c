@@ -2,7 +2,7 @@
 #include "cfirm.h"
 
 struct hart harts[NHART];
-uint32 present;
+volatile uint32 present;
 
 static void banner_put(int c, void *to)
 {
@@ -32,16 +32,30 @@ static void prepare(void)
     csr_write(mie, IP_MSI);
 }
 
+/* A bit for each hart of the board: its mtimecmp keeps what is written. */
+static uint32 harts_of_board(void)
+{
+    uint32 found = 0;
+    for (uint32 hart = 0; hart < NHART; hart++) {
+        MTIMECMP(hart)[1] = 0xffffffff;
+        if (MTIMECMP(hart)[1] == 0xffffffff)
+            found |= 1u << hart;
+    }
+    return found;
+}
+
 void firmware(uint32 hart, const void *tree)
 {
     prepare();
     MTIMECMP(hart)[1] = 0xffffffff;
+    harts[hart].state = hart == 0 ? STARTED : STOPPED;
     __sync_fetch_and_or(&present, 1u << hart);
-    if (hart != 0) {
-        harts[hart].state = STOPPED;
+    if (hart != 0)
         hart_wait(hart);
-    }
-    harts[0].state = STARTED;
+    /* The kernel may ask for any of them, and an emulator may run this hart long before others. */
+    uint32 all = harts_of_board();
+    while (present != all)
+        ;
     say("cfirm: SBI 1.0, kernel at %p\n", (void *)KERNEL);
     enter_supervisor(hart, (uint32)tree, KERNEL);
 }
