@@ -12,7 +12,7 @@ from .limits import Limits
 from .reader import Reader
 from .sections import Fixup, Section, default_attributes
 from .source import Files
-from .values import ABSOLUTE, LABEL, Rel, Symbol, anchored
+from .values import ABSOLUTE, EXPRESSION, LABEL, UNDEFINED, Rel, Symbol, anchored
 
 if TYPE_CHECKING:
     from .encode import Encoder
@@ -49,10 +49,11 @@ class Content(Reader):
         self.branches: list[tuple[int, Section, int]] = []
         self.part_labels: list[Symbol] = []
         self.long_branches = long_branches
-        self.option_depth = 0
+        self.options: list[int | str | None] = []
         self.debug = DebugInfo()
         self.forms: Mapping[str, Mapping[str, Encoder]] = forms.FORMS
         self.memo = MEMO
+        self.copies: list[tuple[Symbol, Symbol]] = []
         self.attributes: dict[int, int | str] = {}
         for section in (".text", ".data", ".bss"):
             self.section_named(section)
@@ -60,6 +61,17 @@ class Content(Reader):
         self.section = self.previous = self.sections[".text"]
         for symbol, value in defines.items():
             self.symbols[symbol] = Symbol(symbol, ABSOLUTE, value=value, variable=True)
+
+    def copy_kind(self, symbol: Symbol, value: Rel) -> None:
+        """`.set NAME, OTHER` takes over OTHER's type and size, at the end if it comes later."""
+        other = value.base
+        if not isinstance(other, Symbol) or other is symbol:
+            return
+        if other.state in (UNDEFINED, EXPRESSION):
+            self.copies.append((symbol, other))
+            return
+        symbol.type = other.type or symbol.type
+        symbol.size = symbol.size or other.size
 
     def emit(self, code: bytes, instruction: bool = False) -> None:
         """Append bytes to the current section and remember where they come from."""
@@ -127,6 +139,13 @@ class Content(Reader):
             section = Section(name, flags, kind, len(self.sections))
             self.sections[name] = section
         return section
+
+    def linked_section(self, section: Section) -> Section | None:
+        """The section that one with "o" among its flags names, by a symbol or its own name."""
+        symbol = self.symbols.get(section.linked)
+        if symbol is not None and symbol.section is not None:
+            return symbol.section
+        return next((s for s in self.sections.values() if s.name == section.linked), None)
 
     def switch(self, section: Section) -> None:
         """Make it the current section."""

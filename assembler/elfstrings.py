@@ -13,6 +13,7 @@ ARCH = "rv32i2p1_m2p0_a2p1_zicsr2p0_zifencei2p0_zmmul1p0"
 TAG_STACK_ALIGN = 4
 TAG_ARCH = 5
 TAG_UNALIGNED_ACCESS = 6
+TAG_PRIV_SPEC = 8
 
 
 class Strings:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .sections import (
+    FOR_LINKERS,
     SHF_ALLOC,
     SHF_EXECINSTR,
     SHF_WRITE,
@@ -137,7 +138,7 @@ def collect(sections: Iterable[Section]) -> list[Output]:
         if output is None:
             output = outputs[name] = Output(name, 0, section.type)
         output.parts.append(((group, key), section))
-        output.flags |= section.flags & ~0x30
+        output.flags |= section.flags & ~FOR_LINKERS
         if output.type == SHT_NOBITS and section.type != SHT_NOBITS and section.size:
             output.type = SHT_PROGBITS
         if len(output.parts) == 1 or not output.sections[0].size:

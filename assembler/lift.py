@@ -48,7 +48,7 @@ from .objects import (
     ObjectSymbol,
     Relocation,
 )
-from .sections import SHF_ALLOC, SHF_GROUP, SHT_NOBITS, Fixup, Section
+from .sections import SHF_ALLOC, SHF_EXCLUDE, SHF_GROUP, SHT_NOBITS, Fixup, Section
 from .values import (
     ABSOLUTE,
     COMMON,
@@ -137,6 +137,7 @@ class ObjectUnit:
         for number, s in enumerate(obj.sections):
             cuts.append(_cuts_of(s))
             gone = s.group >= 0 and obj.groups[s.group] in dropped
+            gone |= bool(s.flags & SHF_EXCLUDE)
             if gone or s.type == SHT_RISCV_ATTRIBUTES or s.name in _DROPPED:
                 made.append(None)
                 continue

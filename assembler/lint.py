@@ -35,7 +35,12 @@ _ENTRIES = frozenset(["_start", "main"])
 
 
 def lint(unit: Unit) -> None:
-    """Report everything suspicious in a unit that was assembled without errors."""
+    """Report everything suspicious in a unit that was assembled without errors.
+
+    What a compiler wrote is not for people to change.
+    """
+    if unit.compiled:
+        return
     enabled = unit.reporter.warnings_on.enabled
     for section in unit.sections.values():
         if section.code and section.flags & SHF_ALLOC and section.data:

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from . import sections
+from .attributes import object_attributes
 from .diagnostics import Problem
 from .elfdefs import (
     R_32,
@@ -32,7 +33,7 @@ from .elfdefs import (
     SHT_RISCV_ATTRIBUTES,
     VISIBILITY_NAMES,
 )
-from .elfstrings import attributes
+from .elfstrings import TAG_ARCH, attributes
 from .objects import (
     ABSOLUTE_INDEX,
     COMMON_INDEX,
@@ -160,6 +161,14 @@ def _position(base: Symbol) -> tuple[Section, int] | None:
     return (where.base, where.addend) if isinstance(where.base, Section) else None
 
 
+def _label(symbol: Symbol) -> tuple[Section, int] | None:
+    """The section and offset of a label of this source, weak ones included."""
+    if symbol.state != LABEL or symbol.section is None:
+        return _position(symbol)
+    where = anchored(Rel(symbol.section, symbol.value))
+    return (where.base, where.addend) if isinstance(where.base, Section) else None
+
+
 def _cancel(found: Linear, keep_code: bool) -> Linear:
     """Take away pairs of addresses whose distance is known."""
     for p in list(found.plus):
@@ -189,6 +198,7 @@ class Lowering:
         self.symbols: dict[int, int] = {}
         self.places: dict[tuple[int, int], int] = {}
         self.seen: list[Symbol] = []
+        self.attributes = object_attributes(unit)
 
     def run(self) -> ObjectFile:
         """The object; mistakes go to the unit's reporter."""
@@ -200,9 +210,13 @@ class Lowering:
                 ObjectSection(
                     section.name, section.type, section.flags, section.align,
                     section.entsize or _ENTSIZES.get(section.type, 0), bytearray(section.data),
-                    section.size,
+                    section.size, group=self.group_of(section),
                 )
             )  # fmt: skip
+        for number, section in enumerate(kept):
+            if section.linked:
+                target = unit.linked_section(section)
+                obj.sections[number].linked = -1 if target is None else self.index[id(target)]
         self.own_symbols(kept)
         for number, section in enumerate(kept):
             found: list[Relocation] = []
@@ -219,12 +233,23 @@ class Lowering:
                 found += self.step_relocations(steps)
             found.sort(key=_OFFSET)
             obj.sections[number].relocations = found
-        content = attributes(unit.attributes)
+        content = attributes(self.attributes)
         self.add(ObjectSymbol("", 0, 0, "SECTION", "LOCAL", "DEFAULT", len(obj.sections)))
         obj.sections.append(
             ObjectSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 1, 0, content, len(content))
         )
         return obj
+
+    def group_of(self, section: Section) -> int:
+        """The number of the section's group, entered if it is new; -1 for none."""
+        if not section.group:
+            return -1
+        groups = self.object.groups
+        if section.group not in groups:
+            groups.append(section.group)
+            if not section.comdat:
+                self.object.loose.add(len(groups) - 1)
+        return groups.index(section.group)
 
     # -- symbols -----------------------------------------------------------------------------
 
@@ -234,9 +259,10 @@ class Lowering:
             self.add(
                 ObjectSymbol(self.unit.debug.source_name, 0, 0, "FILE", "LOCAL", "DEFAULT", -1)
             )
+        arch = str(self.attributes[TAG_ARCH])
         for number, section in enumerate(kept):
             self.add(ObjectSymbol("", 0, 0, "SECTION", "LOCAL", "DEFAULT", number))
-            for offset, name in section.mapping():
+            for offset, name in section.mapping(arch):
                 self.add(ObjectSymbol(name, offset, 0, "NOTYPE", "LOCAL", "DEFAULT", number))
         for name, symbol in self.unit.symbols.items():
             if symbol.state == UNDEFINED:
@@ -327,6 +353,15 @@ class Lowering:
             found = linear(symbol.size, False)
         except (Problem, Unresolved):
             return 0
+        for p in list(found.plus):
+            # `.-name`: however a weak name ends up, this source knows its size.
+            for m in found.minus:
+                here, there = _label(p), _label(m)
+                if here is not None and there is not None and here[0] is there[0]:
+                    found.plus.remove(p)
+                    found.minus.remove(m)
+                    found.number += here[1] - there[1]
+                    break
         return 0 if found.plus or found.minus else found.number & 0xFFFF_FFFF
 
     # -- relocations -------------------------------------------------------------------------

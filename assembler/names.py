@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from toyvm.isa.registers import NUMBERS
+
 from .diagnostics import Place, Problem, Reporter, did_you_mean
 from .expressions import Expr, Name, parse
 from .lexer import Span
 from .limits import Limits
 from .operands import LIKE_REGISTER, not_a_register
+from .regnames import by_compiler, declared, not_a_symbol
 from .reporting import Reporting
 from .sections import SHF_EXECINSTR, SHT_NOBITS, Section
 from .values import (
@@ -37,6 +40,9 @@ class Names(Reporting, Scope):
         self.numeric: dict[int, Symbol] = {}
         self.numeric_ahead: dict[int, Symbol] = {}
         self.numeric_count: dict[int, int] = {}
+        self.texts: list[str] = []
+        self._judged = 0
+        self._meant: frozenset[str] = frozenset()
 
     def define_label(self, name: str) -> bool:
         """Define a label (or a numeric one) at the current place; False if that is an error."""
@@ -97,10 +103,32 @@ class Names(Reporting, Scope):
         """The symbol of that name, created undefined if it is new."""
         symbol = self.symbols.get(name)
         if symbol is None:
-            symbol = self.symbols[name] = Symbol(name)
+            symbol = self.new_symbol(name)
         if symbol.used_at < 0:
             symbol.used_at = self.place
         return symbol
+
+    def new_symbol(self, name: str) -> Symbol:
+        """A symbol used for the first time; Problem for a register if none is named after it."""
+        if name in NUMBERS and not self.means_symbol(name):
+            raise not_a_symbol(name)
+        symbol = self.symbols[name] = Symbol(name)
+        return symbol
+
+    def means_symbol(self, name: str) -> bool:
+        """Whether this source has a symbol with that name of a register."""
+        known = self.symbols.get(name)
+        if known is not None and (known.declared or known.state != UNDEFINED):
+            return True
+        if self._judged != len(self.texts):
+            self._meant |= declared(self.texts[self._judged :])
+            self._judged = len(self.texts)
+        return name in self._meant or self.compiled
+
+    @property
+    def compiled(self) -> bool:
+        """Whether a compiler wrote this source."""
+        return by_compiler(self.texts[:1])
 
     def is_defined(self, name: str) -> bool:
         """Whether the name has a definition so far."""
@@ -145,7 +173,11 @@ class Names(Reporting, Scope):
             # By far the most: a symbol alone.
             symbol = self.symbols.get(tree.name)
             if symbol is None:
-                symbol = self.symbols[tree.name] = Symbol(tree.name)
+                try:
+                    symbol = self.new_symbol(tree.name)
+                except Problem as problem:
+                    problem.operand = index
+                    raise
             if symbol.used_at < 0:
                 symbol.used_at = self.place
             return symbol_value(symbol)

@@ -68,6 +68,7 @@ class _Reader:
         self.names: list[str] = []
         self.kept: dict[int, int] = {}
         self.numbers: list[int] = []
+        self.outside: dict[int, str] = {}
 
     def read(self) -> ObjectFile:
         self.header()
@@ -190,6 +191,7 @@ class _Reader:
             raise ObjectError("the symbol table has a broken size")
         long_names = 0
         self.numbers = [-1]
+        self.outside = {}
         for i in range(1, len(table) // SYM_SIZE):
             at, value, size, info, other, shndx = struct.unpack_from("<3I2BH", table, i * SYM_SIZE)
             name = self.string(strings, at, f"the name of symbol {i}")
@@ -223,7 +225,9 @@ class _Reader:
             else:
                 section = self.section_of(shndx, name or str(i))
             if section == UNDEFINED_INDEX and shndx:
-                # It lies in a table of the file itself, which no program sees.
+                # It lies in a table of the file itself, which no program sees, but it may be the
+                # signature of a group.
+                self.outside[i] = name
                 self.numbers.append(-1)
                 continue
             self.numbers.append(len(self.object.symbols))
@@ -288,12 +292,14 @@ class _Reader:
             if not flag & _COMDAT:
                 continue
             number = self.numbers[h[7]] if h[6] == symtab and h[7] < len(self.numbers) else -1
-            if number < 0:
+            name = self.outside.get(h[7], "") if h[6] == symtab else ""
+            if number >= 0:
+                symbol = self.object.symbols[number]
+                name = symbol.name
+                if symbol.type == "SECTION" and symbol.section >= 0:
+                    name = self.object.sections[symbol.section].name
+            elif not name:
                 raise ObjectError(f"{self.names[i]} has no signature")
-            symbol = self.object.symbols[number]
-            name = symbol.name
-            if symbol.type == "SECTION" and symbol.section >= 0:
-                name = self.object.sections[symbol.section].name
             for member in members:
                 if member in self.kept:
                     self.object.sections[self.kept[member]].group = len(self.object.groups)

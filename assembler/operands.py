@@ -123,6 +123,9 @@ def _memory(text: str, word: str) -> Operand | None:
         )
     if not offset.strip():
         return "m", (0, number)
+    if offset.lstrip()[0] == "%" and offset.strip()[1:] in MODIFIERS:
+        # %hi(a0): a symbol with the name of a register, if the source has one.
+        return None
     tree = parse(text[: text.rindex("(")])
     return ("m", (tree, number)) if isinstance(tree, int) else ("M", (tree, number))
 

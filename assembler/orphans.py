@@ -7,7 +7,15 @@ from typing import TypeAlias
 
 from .layout import Output
 from .script_nodes import Assert, Assign, OutputSection
-from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS, Section
+from .sections import (
+    FOR_LINKERS,
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHF_WRITE,
+    SHT_NOBITS,
+    SHT_PROGBITS,
+    Section,
+)
 
 Item: TypeAlias = OutputSection | Assign | Assert | Output
 
@@ -58,7 +66,7 @@ def flags_of(members: Iterable[Section]) -> int:
     """The flags of an output section of these."""
     flags = 0
     for section in members:
-        flags |= section.flags & ~0x30
+        flags |= section.flags & ~FOR_LINKERS
     return flags
 
 

@@ -56,6 +56,7 @@ class Reader(Names):
         blanked, open_comment = blank_comments(text)
         if "\r\n" in blanked:
             blanked = blanked.replace("\r\n", "\n")
+        self.texts.append(blanked)
         lines = shown if blanked is text else blanked.split("\n")
         frame = self.positions.new(kind, name, name, lines, range(1, len(shown) + 1), parent, shown)
         if open_comment >= 0:

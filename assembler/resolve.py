@@ -15,7 +15,7 @@ from .diagnostics import Diagnostic, Place, Problem, Reporter
 from .lift import ObjectUnit
 from .objects import ObjectFile
 from .objread import ObjectError
-from .sections import SHF_ALLOC, SHF_WRITE, Section
+from .sections import SHF_ALLOC, SHF_EXCLUDE, SHF_WRITE, Section
 from .source import encode
 from .unit import Unit
 from .values import (
@@ -75,8 +75,9 @@ class Resolver:
     def add_object(self, obj: ObjectFile) -> None:
         """An object file; of a group that is there already the sections are left away."""
         unit = ObjectUnit(obj, self.reporter)
-        unit.lift([name for name in obj.groups if name in self.signatures])
-        self.signatures.update(obj.groups)
+        groups = [name for n, name in enumerate(obj.groups) if n not in obj.loose]
+        unit.lift([name for name in groups if name in self.signatures])
+        self.signatures.update(groups)
         self.add(unit)
 
     def extract(self, archive: Archive) -> bool:
@@ -102,6 +103,8 @@ class Resolver:
     def add(self, unit: LinkUnit) -> None:
         """Enter the shared symbols of a unit; two strong definitions are an error."""
         self.units.append(unit)
+        if isinstance(unit, Unit):
+            _exclude(unit)
         for name, symbol in unit.symbols.items():
             if symbol.state == UNDEFINED:
                 if symbol.binding != WEAK_BINDING and name not in self.globals:
@@ -197,6 +200,16 @@ class Resolver:
     def offering(self, name: str) -> Archive | None:
         """An archive that defines the name."""
         return next((a for a in self.archives if name in a.defining), None)
+
+
+def _exclude(unit: Unit) -> None:
+    """Sections with "e" among their flags are for other tools: no program has them."""
+    gone = [key for key, s in unit.sections.items() if s.flags & SHF_EXCLUDE]
+    dropped = {id(unit.sections.pop(key)) for key in gone}
+    if dropped:
+        for symbol in unit.symbols.values():
+            if symbol.section is not None and id(symbol.section) in dropped:
+                symbol.state, symbol.section = UNDEFINED, None
 
 
 def _definition(unit: LinkUnit, symbol: Symbol) -> Place:

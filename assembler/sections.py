@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
@@ -19,8 +20,13 @@ SHF_ALLOC = 0x2
 SHF_EXECINSTR = 0x4
 SHF_MERGE = 0x10
 SHF_STRINGS = 0x20
+SHF_LINK_ORDER = 0x80
 SHF_GROUP = 0x200
 SHF_TLS = 0x400
+SHF_RETAIN = 0x20_0000
+SHF_EXCLUDE = 0x8000_0000
+FOR_LINKERS = SHF_MERGE | SHF_STRINGS | SHF_LINK_ORDER | SHF_GROUP | SHF_RETAIN
+"""Flags that say something to linkers and are gone once a program is linked."""
 
 SHT_PROGBITS = 1
 SHT_NOTE = 7
@@ -31,7 +37,7 @@ SHT_PREINIT_ARRAY = 16
 
 FLAG_LETTERS = {
     "a": SHF_ALLOC, "w": SHF_WRITE, "x": SHF_EXECINSTR, "M": SHF_MERGE, "S": SHF_STRINGS,
-    "G": SHF_GROUP, "T": SHF_TLS, "o": 0, "e": 0, "R": 0,
+    "G": SHF_GROUP, "T": SHF_TLS, "o": SHF_LINK_ORDER, "e": SHF_EXCLUDE, "R": SHF_RETAIN,
 }  # fmt: skip
 
 TYPE_NAMES = {
@@ -145,6 +151,8 @@ class Section:
     ``parts`` are the subsections by number; one of them has its section as ``parent`` and
     begins ``shift`` bytes behind its start once the source is read (-1 before).  ``commons`` are
     such parts for ``.lcomm``.  ``steps`` are distances that an object leaves to the linker.
+    ``group`` is the signature of the section group that it belongs to, of which a linker keeps one
+    if it is ``comdat``; ``linked`` names what an "o" section stands behind.
     """
 
     name: str
@@ -167,6 +175,9 @@ class Section:
     commons: list[Section] = field(default_factory=list)
     shift: int = -1
     steps: list[Steps] = field(default_factory=list)
+    group: str = ""
+    comdat: bool = False
+    linked: str = ""
 
     def set_address(self, address: int) -> None:
         """Give the section its final address, and its subsections theirs."""
@@ -201,7 +212,7 @@ class Section:
         self.row_offsets.append(len(self.data))
         self.row_places.append(place)
 
-    def mapping(self) -> list[tuple[int, str]]:
+    def mapping(self, arch: str = ARCH) -> list[tuple[int, str]]:
         """(offset, "$x" or "$d") where code and data change places; none in other sections.
 
         The name of the first "$x" carries the instruction set, as GNU as writes it.
@@ -229,7 +240,7 @@ class Section:
                 out.append((offset, name))
         for number, (offset, name) in enumerate(out):
             if name == "$x":
-                out[number] = offset, f"$x{ARCH}"
+                out[number] = offset, f"$x{arch}"
                 break
         return out
 
@@ -268,16 +279,32 @@ def code_padding(count: int) -> bytes:
     return head + NOP * (count // 4)
 
 
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
+
+
 def parse_flags(text: str) -> int:
-    """The flags of ``.section NAME, "flags"``; Problem for an unknown letter."""
-    flags = 0
-    for letter in text:
+    """The flags of ``.section NAME, "flags"``: letters and numbers; Problem for others."""
+    flags = at = 0
+    while at < len(text):
+        letter = text[at]
+        number = _NUMBER.match(text, at)
+        if number is not None:
+            digits = number[0]
+            octal = digits[0] == "0" and digits[1:2] not in ("x", "X")
+            value = int(digits, 8) if octal else int(digits, 0)
+            if value >> 32:
+                raise Problem(f"the flags {digits} do not fit in 32 bits", operand=1)
+            flags |= value
+            at = number.end()
+            continue
         if letter in FLAG_LETTERS:
             flags |= FLAG_LETTERS[letter]
         elif letter != "?":
             raise Problem(
                 f"`{letter}` is not a section flag",
                 operand=1,
-                expected="letters of a (allocated), w (writable), x (executable), M, S, G, T",
+                expected="letters of a (allocated), w (writable), x (executable), M, S, G, e, o, "
+                "R, or the flags as a number",
             )
+        at += 1
     return flags

@@ -16,6 +16,7 @@ from toyvm.isa.registers import NUMBERS
 from . import forms
 from .content import MEMO, Content
 from .diagnostics import Problem, Stop, did_you_mean, similar
+from .expressions import Name
 from .foreign import ELSEWHERE, FOREIGN, RV64_ONLY
 from .frames import FILE, Frame
 from .lexer import (
@@ -26,11 +27,12 @@ from .lexer import (
     split_line,
     split_operands,
 )
-from .operands import cached, operand, plain_operand
+from .operands import Operand, cached, operand, plain_operand
 from .sections import Section
 from .subsections import merge
 
 if TYPE_CHECKING:
+    from .encode import Encoder
     from .macros import Macro
 
 _MEMO_SIZE = 200_000
@@ -266,11 +268,25 @@ class Unit(Content):
             shape = "".join(p[0] for p in pairs)
             encode = self.forms[op].get(shape)
             if encode is None:
-                raise forms.mismatch(op, pieces, shape)
-            return encode(self, [p[1] for p in pairs]), shape.islower() or not shape
+                encode, pairs = self.with_symbol(op, pieces, pairs, shape)
+            same = all(p[0].islower() for p in pairs)
+            return encode(self, [p[1] for p in pairs]), same
         except Problem as problem:
             self.instruction_problem(problem, text)
             return bytes(4), False
+
+    def with_symbol(
+        self, op: str, pieces: list[str], pairs: list[Operand], shape: str
+    ) -> tuple[Encoder, list[Operand]]:
+        """The form that fits if an operand is a symbol with the name of a register."""
+        for index in reversed(range(len(pairs))):
+            name = pieces[index].strip()
+            if shape[index] != "r" or not self.means_symbol(name):
+                continue
+            encode = self.forms[op].get(f"{shape[:index]}X{shape[index + 1 :]}")
+            if encode is not None:
+                return encode, [*pairs[:index], ("X", Name(name)), *pairs[index + 1 :]]
+        raise forms.mismatch(op, pieces, shape)
 
     def instruction_problem(self, problem: Problem, text: str | None) -> None:
         """Report a mistake in an instruction; find the operand if only the span is known."""
@@ -369,8 +385,16 @@ class Unit(Content):
         from .directives.debug import check_end
 
         self.check_numeric()
+        for symbol, other in (*reversed(self.copies), *self.copies):
+            symbol.type = other.type or symbol.type
+            symbol.size = symbol.size or other.size
         check_end(self)
         merge(self)
         for section in self.sections.values():
+            if section.linked and self.linked_section(section) is None:
+                self.error_at(
+                    section.row_places[0] if section.row_places else -1,
+                    f"`{section.linked}`, which section `{section.name}` names, is not defined",
+                )
             if section.code:
                 section.pad_to(section.align, None)

@@ -101,6 +101,8 @@ def _value(unit: Unit, span: Span, index: int):
             )
         return unit.stored_value(value, index)
     name = span.text.strip()
+    if kind == "r" and unit.means_symbol(name):
+        return unit.stored_value(Name(name), index)
     raise Problem(
         f"`{name}` is a register, not a value" if kind == "r" else f"`{name}` is not a value",
         operand=index,

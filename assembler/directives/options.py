@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..diagnostics import Problem, did_you_mean
+from ..elfstrings import TAG_ARCH
 from ..lexer import Span, parse_string, split_operands
 from ..sections import NOP, SHF_MERGE, SHF_STRINGS
 from ..source import decode, encode
@@ -27,11 +28,14 @@ def option(unit: Unit, args: Span) -> None:
     word, _, rest = args.text.strip().partition(",")
     word = word.strip()
     if word == "push":
-        unit.option_depth += 1
+        unit.options.append(unit.attributes.get(TAG_ARCH))
     elif word == "pop":
-        if unit.option_depth == 0:
+        if not unit.options:
             raise Problem("`.option pop` has no `.option push`", operand=0)
-        unit.option_depth -= 1
+        arch = unit.options.pop()
+        unit.attributes.pop(TAG_ARCH, None)
+        if arch is not None:
+            unit.attributes[TAG_ARCH] = arch
     elif word == "rvc":
         raise Problem("this machine has no compressed instructions", operand=0, expected="norvc")
     elif word == "pic":

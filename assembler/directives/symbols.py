@@ -81,6 +81,7 @@ def set_value(unit: Unit, name: str, value: Bound, variable: bool) -> None:
     symbol.defined_at = unit.place
     symbol.section = None
     if isinstance(value, Rel):
+        unit.copy_kind(symbol, value)
         value = anchored(value)
     if isinstance(value, int):
         symbol.state, symbol.value = ABSOLUTE, value

@@ -122,11 +122,11 @@ def gnu_object(folder, text: str, name: str = "x.s") -> bytes:
 def unmeant(lines: list[str]) -> list[str]:
     """Differences without those that are meant.
 
-    Alignment to 2 bytes works in code here, so marks of code and data ($x, $d) may differ;
-    and the attributes do not name a version of the privileged specification.  GNU as leaves
-    behind undefined symbols named like registers, which it tried to read as addresses.
+    Alignment to 2 bytes works in code here, so marks of code and data ($x, $d) may differ.
+    GNU as leaves behind undefined symbols named like registers, which it tried to
+    read as addresses.
     """
-    meant = ("'$", ".riscv.attributes")
+    meant = ("'$",)
     register = re.compile(r"symbol missing: \('[xast][0-9]+', 0, 0, .*SHN_UNDEF")
     return [
         line
