@@ -152,7 +152,11 @@ def any_alignment(right: Any) -> Any:
 
 
 def reads_for_writes(right: Any) -> Any:
-    return lambda self, tag, va, write, out: right(self, tag, va, False, out)
+    return lambda self, tag, cache, write, out: right(self, tag, cache, False, out)
+
+
+def one_move_too_few(right: Any) -> Any:
+    return lambda self, *loop: right(self, *loop)[:-2]
 
 
 def no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +208,9 @@ MISTAKES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "an exit behind its instruction": method("leave", one_instruction_too_far),
     "a register forgotten": method("store_changed", one_register_too_few),
     "misaligned accesses": method("address", any_alignment),
-    "stores by read entries": method("lookup", reads_for_writes),
+    "stores by read entries": method("cached", reads_for_writes),
+    "a register forgotten where a loop is left": method("flush", one_move_too_few),
+    "a register forgotten where a loop is entered": method("fetch", one_move_too_few),
     "no budget": no_budget,
     "stale copies of TLB entries": stale_copies,
     "code that was overwritten": never_overwritten,

@@ -58,6 +58,8 @@ class Code:
 
         machine = _machine()
         module = llvm.parse_assembly(text)
+        # LLVM ends the process when it meets a mistake later.
+        module.verify()
         module.triple = machine.triple
         module.data_layout = str(machine.target_data)
         tuning = llvm.create_pipeline_tuning_options(speed_level=1)

@@ -6,56 +6,64 @@
 `cache` scratch memory, `state` = steps left << 32 | pc, `home` the address of the home page.  It
 returns the new state: registers are then those before the instruction at pc.
 
-Inside, guest registers are LLVM values.  Every way out stores them, and leads to the one place
-that writes them back.  Memory is reached through a copy of the TLB entry that was used last by the
-same base register: nothing can change the TLB while a region runs, so the copy hits exactly when
-the TLB does.  Where such copies miss often (`uncached`) the TLB is asked each time, which costs
-more but never a mispredicted branch.  The steps left are counted by block and tested where a path
-could be endless: at jumps backward, at indirect jumps and at the entry.
+Within a block guest registers are LLVM values.  At its end those that changed are stored to `x`,
+and a way out amid a block stores those that changed so far.  Only in an inner loop they stay values
+from round to round: they are loaded where it is entered and stored where it is left.  Values all
+over the region would make the code no faster, but its compilation twice as long, because each of
+some hundred ways out would need all registers.
+
+Memory is reached through a copy of the TLB entry that was used last by the same base register:
+nothing can change the TLB while a region runs, so the copy hits exactly when the TLB does.  Where
+such copies miss often (`uncached`) the TLB is asked each time, which costs more but never a
+mispredicted branch.  The steps left are counted by block and tested where a path could be endless:
+at jumps backward, at indirect jumps and at the entry.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
-from toyvm.hart.ops import REGION_COPIES
 from toyvm.hart.translate import region as r
-from toyvm.hart.translate.loops import Group, Loop, find_loops, prepare
+from toyvm.hart.translate.loops import Loop, find_loops, prepare
+from toyvm.hart.translate.memory import CACHES, MISS, MISSED, Access
 from toyvm.hart.translate.region import Region
-from toyvm.hart.translate.writer import WEIGHTS, Writer
+from toyvm.hart.translate.writer import COLD, MEMORY, VARIABLES, WEIGHTS, Known
 
-MISSED: Final = 4
-"""32-bit words of `cache`, behind the copies, that note where indirect jumps wanted to go."""
-CACHES: Final = REGION_COPIES - MISSED // 2
-"""Copies of TLB entries that a region may use: 8 bytes each of `cache`; counters follow."""
-_TLB_SETS: Final = 256
-_COLD: Final = ", !prof !0"
 _RARE: Final = ", !prof !1"
 _OFTEN: Final = ", !prof !2"
 
 _COMPARE: Final = {0: "eq", 1: "ne", 4: "slt", 5: "sge", 6: "ult", 7: "uge"}
 
 
-class Emitter(Writer):
+class Emitter(Access):
     """Writes the function of one region; `text` is the module."""
 
     def __init__(self, region: Region, name: str = "region") -> None:
-        super().__init__()
+        super().__init__(region.uncached)
         self.words = region.words
         self.heads = region.heads
-        self.uncached = {*region.uncached, CACHES}
         self.jumps = {rel: self._jump(rel, word) for rel, word in self.words.items()}
         self.far = self._far_jumps()
         self.longest = r.longest_paths(self.words, self.jumps)
-        self.loops = find_loops(self.words, self.jumps)
+        loops = find_loops(self.words, self.jumps)
+        self.walks = {first: loop for first, loop in loops.items() if loop.groups}
+        """Loops with a quick copy, by their first instruction."""
+        self.kept = {
+            rel: loop
+            for loop in loops.values()
+            if not loop.groups
+            for rel in range(loop.first, loop.last + 4, 4)
+        }
+        """Other inner loops, by each instruction: registers are variables there."""
         self.leaders = self._leaders()
-        self.used, self.written = self._registers()
-        self.caches: dict[object, int] = {}
-        self.exits: list[str] = []
-        # Of the loop whose quick copy is being written:
-        self.loop: Loop | None = None
+        self.single = self._single()
+        self.known: dict[int, Known] = {}
+        """What is known where blocks of `single` begin that are still to be written."""
+        self.used, _ = self._registers(self.words)
         self.bound = ""
-        self.pointers: dict[Group, str] = {}
+        """Steps left down to which the quick copy may begin another round."""
         self.text = self._module(name)
 
     # ---- analysis ---------------------------------------------------------------------------
@@ -91,11 +99,27 @@ class Emitter(Writer):
                 leaders.add(rel)
         return {rel for rel in leaders if rel in self.words}
 
-    def _registers(self) -> tuple[list[int], list[int]]:
-        """Registers that are read or written, and those that are written."""
+    def _single(self) -> set[int]:
+        """The blocks that only one branch leads to."""
+        ways: Counter[int | None] = Counter({*self.heads, *self.far.values()})
+        for rel, word in self.words.items():
+            target = self.jumps[rel]
+            if target is not None:
+                ways[target] += 1
+            if word & 0x7F not in (r.JAL, r.JALR):
+                ways[rel + 4] += 1
+        for loop in self.walks.values():
+            # Its two copies are left for the same places.
+            body = range(loop.first, loop.last + 4, 4)
+            for rel in body:
+                ways.update(place for place in (self.jumps[rel], rel + 4) if place not in body)
+        return {rel for rel in self.leaders if ways[rel] == 1}
+
+    def _registers(self, rels: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Registers that these instructions read or write, and those that they write."""
         read: set[int] = set()
         written: set[int] = set()
-        for word in self.words.values():
+        for word in map(self.words.__getitem__, rels):
             opcode = word & 0x7F
             if opcode in (r.FENCE,):
                 continue
@@ -113,42 +137,95 @@ class Emitter(Writer):
     def leave(self, rel: int | str, done: int) -> str:
         """A label that leaves the region for `rel` after `done` instructions of this block."""
         label = self.label("out")
-        self.exits += [f"{label}:", *self.store_changed(), *self.spend(done)]
-        self.exits += [f"  store i32 {rel}, ptr %rel", "  br label %exit"]
+        self.exits += [f"{label}:", *self.store_changed(), *self.flush(), *self.spend(done)]
+        self.exits += self.end(rel)
         return label
+
+    def end(self, rel: int | str) -> list[str]:
+        """Lines that leave the region for `rel`; the steps left are right.
+
+        Through memory: two values from some hundred places would keep the allocator of registers
+        busy for longer than all the rest.
+        """
+        self.serial += 1
+        return [
+            f"  %v{self.serial} = load i32, ptr %left",
+            f"  store volatile i32 %v{self.serial}, ptr %rest",
+            f"  store volatile i32 {rel}, ptr %rel",
+            "  br label %exit",
+        ]
+
+    def out(self, rel: int) -> str:
+        """A label that leaves the region for `rel`; the block is finished."""
+        label = self.label("out")
+        self.exits += [f"{label}:", *self.flush()]
+        self.exits += self.end(rel)
+        return label
+
+    def flush(self) -> list[str]:
+        """Lines that store the registers that the present loop may have changed."""
+        return self.move(self._of(self.loop)[1], VARIABLES, MEMORY) if self.loop else []
+
+    def fetch(self, loop: Loop) -> list[str]:
+        """Lines that load the registers that a loop uses."""
+        return self.move(self._of(loop)[0], MEMORY, VARIABLES)
+
+    def _of(self, loop: Loop) -> tuple[list[int], list[int]]:
+        return self._registers(range(loop.first, loop.last + 4, 4))
 
     def go(self, rel: int, source: int, tested: bool = False) -> str:
         """A label inside or outside the region that goes on at `rel`; the block is finished.
 
-        Variables are up to date.  The budget is tested if `tested`, or for a jump backward.
+        The budget is tested if `tested`, or for a jump backward.
         """
         if rel not in self.words:
-            label = self.label("out")
-            self.exits += [f"{label}:", f"  store i32 {rel}, ptr %rel", "  br label %exit"]
-            return label
-        if self.loop is not None and self.loop.first <= rel <= self.loop.last:
+            return self.out(rel)
+        inside = self.loop is not None and self.loop.first <= rel <= self.loop.last
+        if self.quickly and inside:
             return self.quick(rel) if rel > source else self.again()
-        if rel > source and not tested:
-            return self.block(rel)
+        tested |= rel <= source
         place = self.block(rel)
-        if rel in self.loops and source <= self.loops[rel].last:
+        if inside:
+            return self.test(rel, place) if tested else place
+        if rel in self.walks and source <= self.walks[rel].last and tested:
             place = f"p{place}"
-        return self.test(rel, place)
+        return self.cross(rel, place, tested)
+
+    def cross(self, rel: int, place: str, tested: bool) -> str:
+        """A label that goes on at `place`, where `rel` is, with its loop's registers."""
+        lines = self.flush()
+        loop, self.loop = self.loop, None
+        if tested:
+            place = self.enter(rel, place)
+            place = self.test(rel, place)
+        elif rel in self.kept:
+            lines += self.fetch(self.kept[rel])
+        self.loop = loop
+        return self.through(lines, place)
+
+    def enter(self, rel: int, place: str) -> str:
+        """A label that goes on at `place`, where `rel` is, from outside of loops."""
+        return self.through(self.fetch(self.kept[rel]) if rel in self.kept else [], place)
+
+    def through(self, lines: list[str], place: str) -> str:
+        """A label that goes on at `place` after some lines."""
+        if not lines:
+            return place
+        label = self.label("by")
+        self.exits += [f"{label}:", *lines, f"  br label %{place}"]
+        return label
 
     def test(self, rel: int, place: str) -> str:
         """A label that goes on at `place`, where `rel` is, if the budget allows."""
+        out = self.out(rel)
         label = self.label("back")
-        out = self.label("out")
         self.serial += 2
         a, b = f"%v{self.serial - 1}", f"%v{self.serial}"
         self.exits += [
             f"{label}:",
             f"  {a} = load i32, ptr %left",
             f"  {b} = icmp sge i32 {a}, {self.longest[rel]}",
-            f"  br i1 {b}, label %{place}, label %{out}{_COLD}",
-            f"{out}:",
-            f"  store i32 {rel}, ptr %rel",
-            "  br label %exit",
+            f"  br i1 {b}, label %{place}, label %{out}{COLD}",
         ]
         return label
 
@@ -165,13 +242,16 @@ class Emitter(Writer):
     # ---- the module -------------------------------------------------------------------------
 
     def _module(self, name: str) -> str:
-        lasts = {loop.last: loop for loop in self.loops.values()}
+        lasts = {loop.last: loop for loop in self.walks.values()}
         for rel in self.words:
+            self.loop = self.kept.get(rel)
+            self.home = VARIABLES if self.loop else MEMORY
             if rel in self.leaders:
-                self.begin(rel, self.block(rel))
+                self.begin(rel, self.block(rel), self.known.pop(rel, None))
             self.instruction(rel, self.words[rel])
             if rel in lasts:
                 self.quick_copy(lasts[rel])
+        self.loop = None
         body, self.lines = self.lines, []
         self._entry()
         entry, self.lines = self.lines, []
@@ -181,48 +261,43 @@ class Emitter(Writer):
             "ptr noalias %cache, i64 %state, i32 %home) nounwind {"
         )
         lines = [head, *entry, *body, *self.exits, *self.lines, "}"]
-        return "\n".join(lines) + WEIGHTS
+        return "\n".join(lines) + MISS + WEIGHTS
 
     def _entry(self) -> None:
         self.place("entry")
         self.add("%left = alloca i32")
+        self.add("%rest = alloca i32")
         self.add("%rel = alloca i32")
         for i in self.used:
-            self.add(f"%x{i} = alloca i32")
-        for i in self.used:
-            pointer = self.value(f"getelementptr i32, ptr %x, i64 {i}")
-            self.add(f"store i32 {self.value(f'load i32, ptr {pointer}')}, ptr %x{i}")
-        for k in sorted({*self.caches.values()} - self.uncached):
-            pointer = self.value(f"getelementptr i32, ptr %cache, i64 {2 * k}")
-            self.add(f"store i32 -1, ptr {pointer}")
+            self.add(f"{VARIABLES}{i} = alloca i32")
+            self.add(f"{MEMORY}{i} = getelementptr i32, ptr %x, i64 {i}")
+        self.prepare_copies()
         left = self.value("lshr i64 %state, 32")
         self.add(f"store i32 {self.value(f'trunc i64 {left} to i32')}, ptr %left")
         pc = self.value("trunc i64 %state to i32")
-        self.add(f"store i32 {self.value(f'sub i32 {pc}, %home')}, ptr %rel")
+        self.add(f"store volatile i32 {self.value(f'sub i32 {pc}, %home')}, ptr %rel")
         self.add("br label %dispatch")
         self.place("dispatch")
-        rel = self.value("load i32, ptr %rel")
+        rel = self.value("load volatile i32, ptr %rel")
         cases = " ".join(f"i32 {head}, label %{self.head(head)}" for head in self.heads)
-        self.add(f"switch i32 {rel}, label %exit [ {cases} ]")
+        self.add(f"switch i32 {rel}, label %nowhere [ {cases} ]")
+        self.place("nowhere")
+        self.lines += self.end(rel)
         for head in self.heads:
             self.place(self.head(head))
             left = self.value("load i32, ptr %left")
             fits = self.value(f"icmp sge i32 {left}, {self.longest[head]}")
             out = self.label("out")
-            self.add(f"br i1 {fits}, label %{self.block(head)}, label %{out}{_COLD}")
+            place = self.enter(head, self.block(head))
+            self.add(f"br i1 {fits}, label %{place}, label %{out}{COLD}")
             self.place(out)
-            self.add(f"store i32 {head}, ptr %rel")
-            self.add("br label %exit")
+            self.lines += self.end(head)
 
     def _exit(self) -> None:
         self.place("exit")
-        for i in self.written:
-            value = self.value(f"load i32, ptr %x{i}")
-            pointer = self.value(f"getelementptr i32, ptr %x, i64 {i}")
-            self.add(f"store i32 {value}, ptr {pointer}")
-        rel = self.value("load i32, ptr %rel")
+        rel = self.value("load volatile i32, ptr %rel")
         pc = self.value(f"zext i32 {self.value(f'add i32 {rel}, %home')} to i64")
-        left = self.value(f"zext i32 {self.value('load i32, ptr %left')} to i64")
+        left = self.value(f"zext i32 {self.value('load volatile i32, ptr %rest')} to i64")
         high = self.value(f"shl i64 {left}, 32")
         self.add(f"ret i64 {self.value(f'or i64 {high}, {pc}')}")
 
@@ -233,20 +308,21 @@ class Emitter(Writer):
         plain = self.block(loop.first)
         self.begin(loop.first, f"p{plain}")
         self.bound, self.pointers = prepare(self, loop, plain)
+        self.lines += self.fetch(loop)
         self.add(f"br label %{self.quick(loop.first)}")
-        self.loop = loop
+        self.loop, self.quickly, self.home = loop, True, VARIABLES
         for rel in range(loop.first, loop.last + 4, 4):
             if rel in self.leaders:
-                self.begin(rel, self.quick(rel))
+                self.begin(rel, self.quick(rel), self.known.pop(rel, None))
             self.instruction(rel, self.words[rel])
-        self.loop = None
+        self.loop, self.quickly = None, False
 
     def again(self) -> str:
         """A label that goes on with the next round of the quick copy, if it may."""
         assert self.loop is not None
         first = self.loop.first
         label = self.label("again")
-        end = self.test(first, f"p{self.block(first)}")
+        end = self.cross(first, f"p{self.block(first)}", tested=True)
         self.serial += 2
         a, b = f"%v{self.serial - 1}", f"%v{self.serial}"
         self.exits += [
@@ -269,6 +345,9 @@ class Emitter(Writer):
             a, b = self.get(rs1), self.get(rs2)
             test = self.value(f"icmp {_COMPARE[funct3]} i32 {a}, {b}")
             self.finish(done)
+            for place in {rel + r.imm_b(word), rel + 4} & self.single:
+                if place > rel:
+                    self.known[place] = self.values, self.made_at
             target = self.go(rel + r.imm_b(word), rel)
             other = self.go(rel + 4, rel)
             self.add(f"br i1 {test}, label %{target}, label %{other}")
@@ -349,107 +428,23 @@ class Emitter(Writer):
             self.place(out)
             left = self.value("load i32, ptr %left")
             self.add(f"store i32 {self.value(f'add i32 {left}, 1')}, ptr %left")
-            self.add(f"store i32 {rel}, ptr %rel")
-            self.add("br label %exit")
+            self.lines += self.end(rel)
             self.place(aligned)
-        self.add(f"store i32 {where}, ptr %rel")
         if not returns:
             # Perhaps it should be a head: see `Translator._tune`.
             number = self.value(f"and i32 {self.value(f'lshr i32 {where}, 2')}, {MISSED - 1}")
             slot = self.value(f"zext i32 {self.value(f'add i32 {number}, {2 * CACHES}')} to i64")
             pointer = self.value(f"getelementptr i32, ptr %cache, i64 {slot}")
             self.add(f"store i32 {self.value(f'or i32 {where}, 1')}, ptr {pointer}")
-        self.add(f"br label %{'dispatch' if returns else 'exit'}")
+        if returns:
+            self.add(f"store volatile i32 {where}, ptr %rel")
+            self.add("br label %dispatch")
+        else:
+            self.lines += self.end(where)
 
     def _follows_call(self, rel: int) -> bool:
         word = self.words.get(rel - 4, 0)
         return word & 0x7F in (r.JAL, r.JALR) and (word >> 7) & 31 != 0
-
-    # ---- memory -----------------------------------------------------------------------------
-
-    def address(self, rel: int, rs1: int, imm: int, width: int, write: bool, done: int) -> str:
-        """A pointer to the bytes at x[rs1] + imm; leaves the region if the TLB has no entry."""
-        base = self.get(rs1)
-        if self.loop is not None and rel in self.loop.groups:
-            # The page is known, and the register does not wrap around in it.
-            pointer = self.pointers[self.loop.groups[rel]]
-            moved = self.value(f"getelementptr i8, ptr {pointer}, i64 {imm}") if imm else pointer
-            wide = self.value(f"zext i32 {base} to i64")
-            return self.value(f"getelementptr i8, ptr {moved}, i64 {wide}")
-        va = base if imm == 0 else self.value(f"add i32 {base}, {imm}")
-        tag = self.value(f"and i32 {va}, {-4096 | (width - 1)}")
-        out = self.leave(rel, done - 1)
-        key = (rs1, write, self.made_at.get(rs1))
-        if key not in self.caches and len(self.caches) < CACHES:
-            self.caches[key] = len(self.caches)
-        if self.caches.get(key, CACHES) not in self.uncached:
-            delta = self.cached(tag, va, self.caches[key], write, out)
-        else:
-            entry = self.lookup(tag, va, write, out)
-            delta = self.value(f"trunc i64 {self.value(f'lshr i64 {entry}, 32')} to i32")
-        offset = self.value(f"zext i32 {self.value(f'add i32 {va}, {delta}')} to i64")
-        return self.value(f"getelementptr i8, ptr %ram, i64 {offset}")
-
-    def cached(self, tag: str, va: str, cache: int, write: bool, out: str) -> str:
-        """The distance from address to RAM, from the copy `cache` or the TLB."""
-        hit, miss = self.label("hit"), self.label("miss")
-        tag_at = self.value(f"getelementptr i32, ptr %cache, i64 {2 * cache}")
-        delta_at = self.value(f"getelementptr i32, ptr %cache, i64 {2 * cache + 1}")
-        same = self.value(f"icmp eq i32 {tag}, {self.value(f'load i32, ptr {tag_at}')}")
-        self.add(f"br i1 {same}, label %{hit}, label %{miss}{_COLD}")
-        # Out of line, with the exits.
-        lines, self.lines = self.lines, []
-        self.place(miss)
-        counter = self.value(f"getelementptr i32, ptr %cache, i64 {2 * REGION_COPIES + cache}")
-        count = self.value(f"add i32 {self.value(f'load i32, ptr {counter}')}, 1")
-        self.add(f"store i32 {count}, ptr {counter}")
-        entry = self.lookup(tag, va, write, out)
-        self.add(f"store i32 {self.value(f'trunc i64 {entry} to i32')}, ptr {tag_at}")
-        high = self.value(f"lshr i64 {entry}, 32")
-        self.add(f"store i32 {self.value(f'trunc i64 {high} to i32')}, ptr {delta_at}")
-        self.add(f"br label %{hit}")
-        self.exits += self.lines
-        self.lines = lines
-        self.place(hit)
-        return self.value(f"load i32, ptr {delta_at}")
-
-    def entry(self, va: str, write: bool) -> str:
-        """The TLB entry where that of `va` would be."""
-        number = self.value(f"and i32 {self.value(f'lshr i32 {va}, 12')}, {_TLB_SETS - 1}")
-        if write:
-            number = self.value(f"or i32 {number}, {_TLB_SETS}")
-        wide = self.value(f"zext i32 {number} to i64")
-        pointer = self.value(f"getelementptr i64, ptr %tlb, i64 {wide}")
-        return self.value(f"load i64, ptr {pointer}")
-
-    def lookup(self, tag: str, va: str, write: bool, out: str) -> str:
-        """The TLB entry of `va`; to `out` if it is another page's or the access is misaligned."""
-        entry = self.entry(va, write)
-        low = self.value(f"trunc i64 {entry} to i32")
-        same = self.value(f"icmp eq i32 {low}, {tag}")
-        found = self.label("found")
-        self.add(f"br i1 {same}, label %{found}, label %{out}{_COLD}")
-        self.place(found)
-        return entry
-
-    def load(self, rel: int, rd: int, rs1: int, funct3: int, imm: int, done: int) -> None:
-        width = 1 << (funct3 & 3)
-        pointer = self.address(rel, rs1, imm, width, False, done)
-        if rd == 0:
-            return
-        value = self.value(f"load i{8 * width}, ptr {pointer}, align 1")
-        if width < 4:
-            extend = "zext" if funct3 & 4 else "sext"
-            value = self.value(f"{extend} i{8 * width} {value} to i32")
-        self.set(rd, value, rel)
-
-    def store(self, rel: int, rs1: int, rs2: int, funct3: int, imm: int, done: int) -> None:
-        width = 1 << funct3
-        value = self.get(rs2)
-        pointer = self.address(rel, rs1, imm, width, True, done)
-        if width < 4:
-            value = self.value(f"trunc i32 {value} to i{8 * width}")
-        self.add(f"store i{8 * width} {value}, ptr {pointer}, align 1")
 
 
 def emit(region: Region, name: str = "region") -> str:

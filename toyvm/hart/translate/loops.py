@@ -67,7 +67,7 @@ class Loop:
 
 
 def find_loops(words: Mapping[int, int], jumps: Mapping[int, int | None]) -> dict[int, Loop]:
-    """The loops that have a quick copy, by their first instruction."""
+    """Inner loops without calls, by their first instruction; those with `groups` walk."""
     ends: dict[int, int] = {}
     for rel, target in jumps.items():
         if target is not None and target <= rel and target in words:
@@ -75,9 +75,7 @@ def find_loops(words: Mapping[int, int], jumps: Mapping[int, int | None]) -> dic
     found = {}
     for first, last in ends.items():
         if last - first < 4 * MAX_BODY and _is_plain(words, jumps, first, last):
-            loop = _analyse(words, jumps, first, last)
-            if loop.groups:
-                found[first] = loop
+            found[first] = _analyse(words, jumps, first, last)
     return found
 
 

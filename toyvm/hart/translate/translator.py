@@ -15,7 +15,7 @@ import numpy as np
 
 from toyvm.hart import ops, tlb
 from toyvm.hart import state as s
-from toyvm.hart.translate.emit import CACHES, MISSED
+from toyvm.hart.translate.memory import CACHES, MISSED
 from toyvm.hart.translate.pool import POOL, Job, Pool, Translated
 from toyvm.hart.translate.region import REACH, Region, Snapshot, signed, translatable
 

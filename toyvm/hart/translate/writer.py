@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from toyvm.hart.translate import region as r
 
+MEMORY: Final = "%m"
+"""Name, before a register's number, of a pointer to it."""
+VARIABLES: Final = "%x"
+"""The same for a variable of the region, which LLVM makes values of."""
+COLD: Final = ", !prof !0"
+"""After a branch whose first way is the usual one."""
 _USUAL: Final = ", !prof !2"
 WEIGHTS: Final = """
 !0 = !{!"branch_weights", i32 10000, i32 1}
@@ -13,6 +20,10 @@ WEIGHTS: Final = """
 !2 = !{!"branch_weights", i32 64, i32 1}
 """
 _PLAIN: Final = {0: "add", 4: "xor", 6: "or", 7: "and"}
+
+
+Known = tuple[dict[int, str], dict[int, int]]
+"""Values of registers, and where they were made."""
 
 
 class Writer:
@@ -26,6 +37,8 @@ class Writer:
         self.changed: set[int] = set()
         self.made_at: dict[int, int] = {}
         self.begun = 0
+        self.home = MEMORY
+        """Where the registers are between blocks: in MEMORY or in VARIABLES."""
 
     # ---- lines ------------------------------------------------------------------------------
 
@@ -52,19 +65,23 @@ class Writer:
 
     # ---- registers --------------------------------------------------------------------------
 
-    def begin(self, rel: int, label: str) -> None:
-        """Begin the block of `rel`: nothing is known of the registers."""
+    def begin(self, rel: int, label: str, before: Known | None = None) -> None:
+        """Begin the block of `rel`.
+
+        `before` is what is known of the registers, where that is the same on every way here.
+        """
         self.place(label)
-        self.values = {}
+        values, made_at = before or ({}, {})
+        self.values = dict(values)
+        self.made_at = dict(made_at)
         self.changed = set()
-        self.made_at = {}
         self.begun = rel
 
     def get(self, register: int) -> str:
         if register == 0:
             return "0"
         if register not in self.values:
-            self.values[register] = self.value(f"load i32, ptr %x{register}")
+            self.values[register] = self.value(f"load i32, ptr {self.home}{register}")
         return self.values[register]
 
     def set(self, register: int, value: str, rel: int) -> None:
@@ -74,8 +91,17 @@ class Writer:
             self.made_at[register] = rel
 
     def store_changed(self) -> list[str]:
-        """Lines that bring the registers' variables up to date."""
-        return [f"  store i32 {self.values[i]}, ptr %x{i}" for i in sorted(self.changed)]
+        """Lines that bring the registers up to date where they are between blocks."""
+        return [f"  store i32 {self.values[i]}, ptr {self.home}{i}" for i in sorted(self.changed)]
+
+    def move(self, registers: Iterable[int], source: str, to: str) -> list[str]:
+        """Lines that copy registers between MEMORY and VARIABLES."""
+        lines = []
+        for i in registers:
+            self.serial += 1
+            lines.append(f"  %v{self.serial} = load i32, ptr {source}{i}")
+            lines.append(f"  store i32 %v{self.serial}, ptr {to}{i}")
+        return lines
 
     def spend(self, done: int) -> list[str]:
         """Lines that take `done` instructions off the steps left."""
