@@ -125,7 +125,7 @@ def any_computer(monkeypatch: pytest.MonkeyPatch) -> None:
 #: and extends; any other one masks its address, compares it with the copy of the TLB entry, jumps,
 #: fetches and adds the distance, and may spill a register.  Where the copy misses, a function is
 #: called (7) that keeps registers (9), reads what is wanted (4), counts (1), computes the entry's
-#: number (3), compares (3) and copies it (1): copies that miss often are not used for long.  A branch
+#: number (3), compares (3) and copies it (1); copies that miss often go.  A branch
 #: compares and jumps, a block takes its steps off and may jump to where paths meet; a jump backward
 #: tests what is left as well.  Division tests for 0, -1 and the least number, and chooses results.
 #: A return takes the home page's address off, and finds its place among those that follow calls.
