@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .diagnostics import Problem
+from .expressions import unquoted
 from .frames import SPLIT, Frame
 from .lexer import Span, parse_statement, split_line, split_operands
 
@@ -43,6 +44,8 @@ def _comparison(test: Callable[[int], bool]) -> Callable[[Unit, Span], bool]:
 
 def _defined(unit: Unit, args: Span) -> bool:
     name = args.text.strip()
+    if re.fullmatch(r'"(?:[^"\\]|\\.)+"', name):
+        return unit.is_defined(unquoted(name))
     if not re.fullmatch(r"(?:[^\W\d]|[.$])[\w.$]*", name):
         raise Problem("this is not a symbol name", operand=-2, expected="one name")
     return unit.is_defined(name)

@@ -16,7 +16,9 @@ from .values import ABSOLUTE, EXPRESSION, LABEL, UNDEFINED, Rel, Symbol, anchore
 
 if TYPE_CHECKING:
     from .encode import Encoder
+    from .explicit import Explicit
     from .macros import Macro
+    from .versions import Version
 
 MEMO: dict[str, bytes] = {}
 """Statements that mean the same everywhere: text of the line -> machine code."""
@@ -53,6 +55,8 @@ class Content(Reader):
         self.debug = DebugInfo()
         self.forms: Mapping[str, Mapping[str, Encoder]] = forms.FORMS
         self.memo = MEMO
+        self.explicit: list[Explicit] = []
+        self.versions: list[Version] = []
         self.copies: list[tuple[Symbol, Symbol]] = []
         self.attributes: dict[int, int | str] = {}
         for section in (".text", ".data", ".bss"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .sections import Section
-    from .values import Bound
+    from .values import Bound, Symbol
 
 OMITTED = 0xFF
 """The pointer encoding DW_EH_PE_omit."""
@@ -49,12 +49,14 @@ class CfiOp:
     """One rule from ``offset`` on.
 
     ``name`` is the directive without ``.cfi_``; ``args`` are its operands: DWARF register
-    numbers (x0 to x31, f0 to f31, then 4096 + CSR number) and bytes.
+    numbers (x0 to x31, f0 to f31, then 4096 + CSR number) and bytes.  The rule "label" defines
+    ``symbol`` in the table.
     """
 
     offset: int
     name: str
     args: tuple[int, ...] = ()
+    symbol: Symbol | None = None
 
 
 @dataclass(slots=True)

@@ -28,6 +28,11 @@ class Name:
 
 
 @dataclass(slots=True)
+class Quoted(Name):
+    """A symbol by its name in quotes, which may hold any character."""
+
+
+@dataclass(slots=True)
 class Local:
     """A numeric label, ``1b`` or ``1f``."""
 
@@ -78,12 +83,24 @@ _TOKEN = re.compile(
       (?P<local>[0-9]+[bf](?![\w.$]))
     | (?P<number>[0-9][\w]*)
     | (?P<name>(?:[^\W\d]|[.$])[\w.$]*)
+    | (?P<quoted>"(?:[^"\\]|\\.)*")
     | (?P<char>'(?:\\[0-7]{1,3}|\\.|[^\\])'?)
     | (?P<op><<|>>|<>|<=|>=|==|!=|&&|\|\||[-+*/%<>=!~&|^()])
     )""",
     re.VERBOSE | re.DOTALL,
 )
 _NUMBER = re.compile(r"0[xX](?P<hex>[0-9a-fA-F]+)$|0[bB](?P<bin>[01]+)$|(?P<dec>[0-9]+)$")
+
+_QUOTING = re.compile(r"\\([\\\"])")
+
+
+def unquoted(text: str) -> str:
+    """The symbol name in quotes; Problem if there is none."""
+    name = _QUOTING.sub(r"\1", text[1:-1])
+    if not name or "\0" in name:
+        raise Problem("a name in quotes needs characters")
+    return name
+
 
 _PRECEDENCE = {
     "*": 8, "/": 8, "%": 8, "<<": 8, ">>": 8,
@@ -255,6 +272,8 @@ class _Parser:
             tree = self.number(token)
         elif kind == "name":
             tree = Here() if token == "." else Name(token)
+        elif kind == "quoted":
+            tree = Quoted(unquoted(token))
         elif kind == "local":
             if len(token) > 10:
                 raise self.fail(f"the label number `{token}` is too large")

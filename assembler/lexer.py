@@ -12,6 +12,7 @@ from typing import NamedTuple
 from .diagnostics import Problem
 
 _LABEL = r"(?:[^\W\d]|[.$])[\w.$]*|[0-9]+"
+_QUOTED = r'"(?:[^"\\]|\\.)+"'
 
 SIMPLE = re.compile(
     rf"""[ \t]*+
@@ -23,9 +24,9 @@ SIMPLE = re.compile(
 )
 """A line of at most a label and one statement without quotes: label, mnemonic, operands."""
 
-_HEAD_LABEL = re.compile(rf"[ \t\f\v\r]*({_LABEL})[ \t]*:(?!:)")
+_HEAD_LABEL = re.compile(rf"[ \t\f\v\r]*({_LABEL}|{_QUOTED})[ \t]*:(?!:)")
 _HEAD = re.compile(r"[ \t\f\v\r]*((?:[^\W\d]|[.$])[\w.$\\@()]*)(?=[\s=]|$)")
-_ASSIGN = re.compile(r"[ \t\f\v\r]*((?:[^\W\d]|[.$])[\w.$]*)[ \t]*(==?)(?!=)")
+_ASSIGN = re.compile(rf"[ \t\f\v\r]*((?:[^\W\d]|[.$])[\w.$]*|{_QUOTED})[ \t]*(==?)(?!=)")
 _GROUPING = re.compile(r"""["'()]""")
 _PIECE = re.compile(r"""["';#/]""")
 _STRING_END = re.compile(r'(?:[^"\\]|\\.)*(")?', re.DOTALL)

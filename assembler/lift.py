@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from . import sections
 from .diagnostics import Diagnostic, Place, Problem, Reporter
@@ -39,6 +40,7 @@ from .elfdefs import (
     VISIBILITIES,
     relocation_name,
 )
+from .explicit import SILENT
 from .objects import (
     ABSOLUTE_INDEX,
     COMMON_INDEX,
@@ -61,6 +63,9 @@ from .values import (
     Rel,
     Symbol,
 )
+
+if TYPE_CHECKING:
+    from .unit import Unit
 
 _KINDS = {
     R_BRANCH: sections.BRANCH, R_JAL: sections.JAL,
@@ -211,11 +216,7 @@ class ObjectUnit:
             if offset + _SIZES.get(r.type, 4) > len(section.data):
                 self._error(f"{relocation_name(r.type)} reaches behind its section", "", place)
                 continue
-            kept = _KEPT_BITS.get(r.type)
-            if kept is not None:
-                _keep(section.data, offset, kept)
-                if kind == sections.CALL:
-                    _keep(section.data, offset + 4, 0xF_FFFF)
+            _clear(section.data, offset, r.type)
             value: Bound = r.addend & 0xFFFF_FFFF
             if r.symbol >= 0:
                 symbol = self._table[r.symbol]
@@ -287,6 +288,35 @@ class ObjectUnit:
 
     def _error(self, message: str, hint: str = "", place: int = -1) -> None:
         self.reporter.add(Diagnostic("error", message, self.describe(place), 0, hint=hint))
+
+
+def apply_explicit(unit: Unit) -> None:
+    """The relocations that a source writes itself (`.reloc`), as fixups of its sections."""
+    for item in unit.explicit:
+        unit.place = item.place
+        if item.type in SILENT:
+            continue
+        kind = _KINDS.get(item.type)
+        if kind is None:
+            message = f"{relocation_name(item.type)} is not supported"
+            unit.report(Problem(message, operand=1, hint=_hint_for(item.type)))
+        elif item.offset + _SIZES.get(item.type, 4) > len(item.section.data):
+            unit.report(
+                Problem(f"{relocation_name(item.type)} reaches behind its section", operand=0)
+            )
+        else:
+            _clear(item.section.data, item.offset, item.type)
+            item.section.fixups.append(Fixup(item.offset, kind, item.value, item.place))
+    unit.explicit.clear()
+
+
+def _clear(data: bytearray, offset: int, kind: int) -> None:
+    """Take the immediate away that a relocation fills in."""
+    kept = _KEPT_BITS.get(kind)
+    if kept is not None:
+        _keep(data, offset, kept)
+        if _KINDS[kind] == sections.CALL:
+            _keep(data, offset + 4, 0xF_FFFF)
 
 
 def _keep(data: bytearray, at: int, bits: int) -> None:

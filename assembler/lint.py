@@ -15,7 +15,7 @@ from toyvm.isa.table import BY_OP
 from .frames import FILE, MACRO, REPEAT
 from .lexer import parse_statement, split_line
 from .sections import SHF_ALLOC, Section
-from .values import LABEL, LOCAL_BINDING
+from .values import COMMON, LABEL, LOCAL_BINDING
 
 if TYPE_CHECKING:
     from .unit import Unit
@@ -41,6 +41,16 @@ def lint(unit: Unit) -> None:
     """
     if unit.compiled:
         return
+    if not any(s.size for s in unit.sections.values()) and not any(
+        s.binding != LOCAL_BINDING or s.state == COMMON for s in unit.symbols.values()
+    ):
+        nothing = not any(line.strip() for line in unit.texts[0].split("\n"))
+        unit.diagnose(
+            unit.positions.frames[0].base, "warning",
+            "this source makes no code, no data and no symbol for others", 0, 0,
+            hint="the file has no text: is it saved?" if nothing else "",
+            name="empty-source",
+        )  # fmt: skip
     enabled = unit.reporter.warnings_on.enabled
     for section in unit.sections.values():
         if section.code and section.flags & SHF_ALLOC and section.data:

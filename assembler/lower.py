@@ -62,6 +62,7 @@ from .values import (
     anchored,
     resolve,
 )
+from .versions import add_versions
 
 if TYPE_CHECKING:
     from .unit import Unit
@@ -109,7 +110,7 @@ def linear(value: Bound, keep_code: bool, depth: int = 0) -> Linear:
             if base.state == ABSOLUTE:
                 return Linear([], [], base.value + value.addend)
             if base.state == EXPRESSION:
-                if _position(base) is not None:
+                if base.weakref is None and _position(base) is not None:
                     # A symbol with an address of its own, such as `.set end, label + 4`.
                     return Linear([base], [], value.addend)
                 found = linear(base.bound, keep_code, depth + 1)
@@ -229,10 +230,12 @@ class Lowering:
                 except Unresolved:
                     unit.place = fixup.place
                     unit.report(Problem("this value is defined in terms of itself"))
+            found += self.explicit(section)
             for steps in section.steps:
                 found += self.step_relocations(steps)
             found.sort(key=_OFFSET)
             obj.sections[number].relocations = found
+        add_versions(self)
         content = attributes(self.attributes)
         self.add(ObjectSymbol("", 0, 0, "SECTION", "LOCAL", "DEFAULT", len(obj.sections)))
         obj.sections.append(
@@ -265,6 +268,8 @@ class Lowering:
             for offset, name in section.mapping(arch):
                 self.add(ObjectSymbol(name, offset, 0, "NOTYPE", "LOCAL", "DEFAULT", number))
         for name, symbol in self.unit.symbols.items():
+            if symbol.weakref is not None:
+                continue
             if symbol.state == UNDEFINED:
                 if symbol.binding == GLOBAL_BINDING and symbol.declared:
                     self.number(symbol)
@@ -407,6 +412,28 @@ class Lowering:
             insert_low(data, at, addend, kind == sections.LO12_S)
         type_ = kind - sections.RAW if kind > sections.RAW else _TYPES[kind]
         return [Relocation(at, type_, symbol, addend)]
+
+    def explicit(self, section: Section) -> list[Relocation]:
+        """What `.reloc` asks for."""
+        out: list[Relocation] = []
+        for item in self.unit.explicit:
+            if item.section is not section:
+                continue
+            self.unit.place = item.place
+            try:
+                found = linear(item.value, False)
+                if found.minus or len(found.plus) > 1:
+                    raise Problem(
+                        "a relocation has one symbol", operand=2,
+                        expected="a symbol plus or minus a number",
+                    )  # fmt: skip
+                number = self.number(found.plus[0]) if found.plus else -1
+                out.append(Relocation(item.offset, item.type, number, found.number))
+            except Unresolved:
+                self.unit.report(Problem("this value is defined in terms of itself", operand=2))
+            except Problem as problem:
+                self.unit.report(problem)
+        return out
 
     def step_relocations(self, steps: Steps) -> Iterator[Relocation]:
         """The relocations of the distances in a line table."""

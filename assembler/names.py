@@ -9,7 +9,7 @@ from .expressions import Expr, Name, parse
 from .lexer import Span
 from .limits import Limits
 from .operands import LIKE_REGISTER, not_a_register
-from .regnames import by_compiler, declared, not_a_symbol
+from .regnames import by_compiler, declared, not_a_name, not_a_symbol, says_symbol
 from .reporting import Reporting
 from .sections import SHF_EXECINSTR, SHT_NOBITS, Section
 from .values import (
@@ -44,10 +44,10 @@ class Names(Reporting, Scope):
         self._judged = 0
         self._meant: frozenset[str] = frozenset()
 
-    def define_label(self, name: str) -> bool:
+    def define_label(self, name: str, quoted: bool = False) -> bool:
         """Define a label (or a numeric one) at the current place; False if that is an error."""
         section = self.section
-        if name[0] in "0123456789":
+        if name[0] in "0123456789" and not quoted:
             number = int(name) if len(name) < 10 else -1
             if number < 0:
                 problem = Problem(f"the label number `{name[:40]}` is too large")
@@ -81,7 +81,7 @@ class Names(Reporting, Scope):
         else:
             symbol.state = LABEL
             symbol.section = section
-            if section.parent is not None and name[0] in "0123456789":
+            if section.parent is not None and name[0] in "0123456789" and not quoted:
                 self.part_labels.append(symbol)
         symbol.defined_at = self.place
         return True
@@ -99,10 +99,12 @@ class Names(Reporting, Scope):
             hint="rename one of them; a numeric label such as 1: may be used again",
         )
 
-    def lookup(self, name: str) -> Symbol:
+    def lookup(self, name: str, quoted: bool = False) -> Symbol:
         """The symbol of that name, created undefined if it is new."""
         symbol = self.symbols.get(name)
         if symbol is None:
+            if quoted and not says_symbol(name, self.texts):
+                raise not_a_name(name)
             symbol = self.new_symbol(name)
         if symbol.used_at < 0:
             symbol.used_at = self.place

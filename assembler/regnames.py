@@ -1,4 +1,6 @@
-"""Symbols that have the name of a register: C programs have variables such as `fp` or `a0`.
+"""Symbols that have the name of a register, or a name in quotes.
+
+C programs have variables such as `fp` or `a0`.
 
 GNU as takes any name for a symbol where a symbol may stand.  Here that would hide the usual
 mistakes (`lw a0, a1`), so a register's name means a symbol only in a source that says so: it
@@ -48,4 +50,26 @@ def not_a_symbol(name: str) -> Problem:
         f"`{name}` is a register, not a symbol",
         expected="a number or the name of a label",
         hint=f"for a symbol of that name in another source, say .extern {name} first",
+    )
+
+
+def says_symbol(name: str, texts: Iterable[str]) -> bool:
+    """Whether the texts define or declare a symbol of that name, which may stand in quotes."""
+    quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    anywhere = re.escape(quoted)
+    word = rf"(?:{anywhere}|(?<![\w.$]){re.escape(name)})"
+    kinds = "globl|global|local|weak|extern|comm|common|lcomm|set|equ|equiv|eqv|type|hidden|weakref"
+    defined = re.compile(
+        rf"{word}[ \t]*(?::(?!:)|=(?!=))|^[ \t]*\.(?:{kinds})[ \t][^\n]*{anywhere}", re.MULTILINE
+    )
+    return any(defined.search(text) is not None for text in texts)
+
+
+def not_a_name(text: str) -> Problem:
+    """The message for a string where a number or a symbol is wanted."""
+    hint = f"""put it behind a label, msg: .asciz "{text[:30]}", and name the label"""
+    if len(text) == 1:
+        hint = f"a character is written '{text}'"
+    return Problem(
+        f'`"{text[:60]}"` is a string, not a value', expected="a number or a symbol", hint=hint
     )

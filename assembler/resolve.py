@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from . import sections
 from .archive import Archive
 from .diagnostics import Diagnostic, Place, Problem, Reporter
-from .lift import ObjectUnit
+from .lift import ObjectUnit, apply_explicit
 from .objects import ObjectFile
 from .objread import ObjectError
 from .sections import SHF_ALLOC, SHF_EXCLUDE, SHF_WRITE, Section
@@ -105,6 +105,7 @@ class Resolver:
         self.units.append(unit)
         if isinstance(unit, Unit):
             _exclude(unit)
+            apply_explicit(unit)
         for name, symbol in unit.symbols.items():
             if symbol.state == UNDEFINED:
                 if symbol.binding != WEAK_BINDING and name not in self.globals:

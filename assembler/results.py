@@ -82,6 +82,8 @@ class Results:
         done: set[int] = set()
         for unit in self.units:
             for symbol in unit.symbols.values():
+                if symbol.weakref is not None:
+                    continue
                 if symbol.state == UNDEFINED or symbol.target is not None or id(symbol) in done:
                     continue
                 if symbol.binding == LOCAL_BINDING and _is_internal(symbol):

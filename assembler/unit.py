@@ -16,7 +16,8 @@ from toyvm.isa.registers import NUMBERS
 from . import forms
 from .content import MEMO, Content
 from .diagnostics import Problem, Stop, did_you_mean, similar
-from .expressions import Name
+from .explicit import settle
+from .expressions import Name, unquoted
 from .foreign import ELSEWHERE, FOREIGN, RV64_ONLY
 from .frames import FILE, Frame
 from .lexer import (
@@ -30,6 +31,7 @@ from .lexer import (
 from .operands import Operand, cached, operand, plain_operand
 from .sections import Section
 from .subsections import merge
+from .values import UNDEFINED, WEAK_BINDING
 
 if TYPE_CHECKING:
     from .encode import Encoder
@@ -242,7 +244,11 @@ class Unit(Content):
     def statement(self, statement: Statement) -> None:
         """Assemble one statement that was taken apart with care."""
         for label in statement.labels:
-            if not self.define_label(label.text):
+            if label.text[0] == '"':
+                defined = self.define_label(unquoted(label.text), True)
+            else:
+                defined = self.define_label(label.text)
+            if not defined:
                 break
         op = statement.op
         if op is None:
@@ -250,7 +256,9 @@ class Unit(Content):
         if statement.target is not None:
             from .directives.symbols import assign
 
-            assign(self, statement.target.text, op.text, statement.operands)
+            target = statement.target.text
+            name = unquoted(target) if target[0] == '"' else target
+            assign(self, name, op.text, statement.operands)
         elif op.text in self.forms:
             self.instruction(op.text, statement.operands)
         else:
@@ -349,6 +357,11 @@ class Unit(Content):
                 hint=did_you_mean(op, DIRECTIVES),
                 consequence=True,
             )
+        if op.startswith('"'):
+            return Problem(
+                f"`{op[:60]}` is not an instruction, directive or macro", operand=None,
+                hint='a text needs a directive in front of it: .asciz "text"',
+            )  # fmt: skip
         known = [*forms.FORMS, *self.macros]
         notes = []
         if op.startswith(("c.", "f", "v")) and len(op) > 3:
@@ -388,8 +401,14 @@ class Unit(Content):
         for symbol, other in (*reversed(self.copies), *self.copies):
             symbol.type = other.type or symbol.type
             symbol.size = symbol.size or other.size
+        for symbol in self.symbols.values():
+            target = symbol.weakref
+            if target is not None and target.state == UNDEFINED and not target.declared:
+                # A name that only aliases use may stay undefined.
+                target.binding = WEAK_BINDING if target.used_at < 0 else target.binding
         check_end(self)
         merge(self)
+        settle(self)
         for section in self.sections.values():
             if section.linked and self.linked_section(section) is None:
                 self.error_at(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _DATA_ALIGN = -4
 _POINTER = 0x1B
 _STACK_POINTER = 2
-_NO_ADVANCE = frozenset(["remember_state", "escape"])
+_NO_ADVANCE = frozenset(["remember_state", "escape", "label"])
 
 
 @dataclass
@@ -202,6 +202,8 @@ def _rule(out: Builder, op: CfiOp, state: list[int]) -> None:
     name, args = op.name, op.args
     if name in _PLAIN:
         out.add(_PLAIN[name], *(uleb(a) for a in args))
+    elif op.symbol is not None:
+        op.symbol.section, op.symbol.value = out.section, len(out)
     elif name == "escape":
         out.add(bytes(args))
     elif name == "def_cfa":

@@ -18,6 +18,7 @@ from .expressions import (
     Local,
     Modified,
     Name,
+    Quoted,
     Unary,
     compute,
     compute_unary,
@@ -46,6 +47,7 @@ class Symbol:
     marks one that ``.set`` may define again.  ``target`` leads to the definition in another
     unit after linking.  ``elf_name`` is the name in an object file if it is another one.
     ``visibility`` is that of ELF: 0 default, 1 internal, 2 hidden, 3 protected.
+    ``weakref`` is what an alias of ``.weakref`` stands for; tables do not list aliases.
     Places are packed source positions, -1 for none.
     """
 
@@ -60,6 +62,7 @@ class Symbol:
     size: Bound = 0
     align: int = 1
     visibility: int = 0
+    weakref: Symbol | None = None
     defined_at: int = -1
     used_at: int = -1
     target: Symbol | None = None
@@ -113,7 +116,7 @@ _DEEPEST = 300
 class Scope:
     """What ``bind`` needs to know of the place: implemented by the unit under assembly."""
 
-    def lookup(self, name: str) -> Symbol:
+    def lookup(self, name: str, quoted: bool = False) -> Symbol:
         """The symbol of that name, created undefined if it is new."""
         raise KeyError(name)
 
@@ -129,7 +132,7 @@ class Scope:
 def bind(tree: Expr, scope: Scope) -> Bound:
     """Give the tree its meaning at the present place."""
     if isinstance(tree, Name):
-        return symbol_value(scope.lookup(tree.name))
+        return symbol_value(scope.lookup(tree.name, isinstance(tree, Quoted)))
     if isinstance(tree, int):
         return tree
     if isinstance(tree, Local):

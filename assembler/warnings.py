@@ -31,6 +31,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("section-flags", True, "a section of an unknown name without flags: it is not loaded"),
     Kind("section-attributes", True, "a section named again with other flags or type"),
     Kind("csr-missing", True, "a CSR that the specification knows and this machine has not"),
+    Kind("empty-source", True, "a source without code, data or symbols for others"),
     Kind("user", True, "`.warning` and `.fail` in the source"),
 )  # fmt: skip
 """Every kind of warning, in the order of the manual."""

@@ -13,6 +13,8 @@ from ..diagnostics import Problem, did_you_mean
 from ..encode import CSR_NUMBERS
 from ..lexer import Span, parse_string, skip_quoted, split_operands
 from ..source import decode, encode
+from ..values import LABEL, UNDEFINED
+from .symbols import name_of
 
 if TYPE_CHECKING:
     from ..unit import Unit
@@ -330,9 +332,17 @@ def pointer(name: str) -> Callable[[Unit, Span], None]:
 
 
 def label(unit: Unit, args: Span) -> None:
-    """.cfi_label NAME: a symbol inside the unwinding table; no table here has room for one."""
-    _opened(unit, ".cfi_label")
-    raise Problem("labels inside unwinding tables are not supported", operand=None)
+    """.cfi_label NAME: a label inside the unwinding table, in front of the next rule."""
+    frame = _opened(unit, ".cfi_label")
+    name = name_of(args, -2)
+    if len(frame.ops) >= _RECORDS:
+        raise Problem("there are too many rules", operand=None, fatal=True)
+    symbol = unit.symbols.get(name) or unit.new_symbol(name)
+    if symbol.state != UNDEFINED:
+        raise unit.duplicate(symbol)
+    # The writer of the table says where it is.
+    symbol.state, symbol.defined_at = LABEL, unit.place
+    frame.ops.append(CfiOp(unit.section.size, "label", (), symbol))
 
 
 def cfi_sections(unit: Unit, args: Span) -> None:

@@ -194,7 +194,7 @@ _ACCEPTED = (
     ".extern", ".xref", ".line", ".linefile",
     ".variant_cc", ".title", ".ttl", ".sbttl", ".list", ".nolist", ".page", ".psize",
     ".eject", ".plen", ".llen", ".lflags", ".format", ".noformat", ".spc", ".name", ".debug",
-    ".addrsig", ".addrsig_sym", ".func", ".endfunc", ".gnu_attribute", ".linkonce", ".symver",
+    ".addrsig", ".addrsig_sym", ".func", ".endfunc", ".gnu_attribute", ".linkonce",
     ".vtable_entry", ".vtable_inherit", ".stabs", ".stabn", ".stabd",
 )  # fmt: skip
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..diagnostics import Problem
+from ..explicit import reloc
+from ..expressions import unquoted
 from ..lexer import Span, split_operands
 from ..reporting import WHOLE
 from ..sections import SHT_NOBITS, Section
@@ -26,6 +28,7 @@ from ..values import (
     anchored,
     symbol_value,
 )
+from ..versions import symver
 from .data import check_room
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(
     r"((?:[^\W\d]|[.$])[\w.$]*)[ \t]*,[ \t]*(0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})[ \t]*"
 ).fullmatch
+_IN_QUOTES = re.compile(r'"(?:[^"\\]|\\.)*"').fullmatch
 NAME = re.compile(r"(?:[^\W\d]|[.$])[\w.$]*$")
 
 TYPES = {
@@ -47,6 +51,12 @@ TYPES = {
 def name_of(span: Span, index: int) -> str:
     """The symbol name that an operand is."""
     name = span.text.strip()
+    if _IN_QUOTES(name) is not None:
+        try:
+            return unquoted(name)
+        except Problem as problem:
+            problem.operand = index
+            raise
     if not NAME.match(name) or name == ".":
         raise Problem(
             f"`{name}` is not a symbol name" if name else "a symbol name is missing here",
@@ -63,15 +73,20 @@ def _two(args: Span, form: str) -> tuple[Span, Span]:
     return spans[0], spans[1]
 
 
-def set_value(unit: Unit, name: str, value: Bound, variable: bool) -> None:
-    """Define a symbol by a value; only variables (.set, .equ, =) may be defined again."""
+def set_value(unit: Unit, name: str, value: Bound, variable: bool, operand: int | None = 0) -> None:
+    """Define a symbol by a value; only variables (.set, .equ, =) may be defined again.
+
+    ``operand`` is the one that names it.
+    """
     known = unit.symbols.get(name)
     symbol = known
     if known is None:
         symbol = unit.symbols[name] = Symbol(name)
     elif known.state != UNDEFINED:
         if not (known.variable and variable):
-            raise unit.duplicate(known)
+            problem = unit.duplicate(known)
+            problem.operand = operand
+            raise problem
         # What used the old value keeps it.
         symbol = unit.symbols[name] = Symbol(
             name, binding=known.binding, declared=known.declared, type=known.type, size=known.size
@@ -103,7 +118,7 @@ def assign(unit: Unit, name: str, op: str, args: Span) -> None:
     except Problem:
         unit.incomplete = True
         raise
-    set_value(unit, name, value, op == "=")
+    set_value(unit, name, value, op == "=", None)
 
 
 def equ(variable: bool) -> Callable[[Unit, Span], None]:
@@ -232,13 +247,27 @@ def visibility(kind: int) -> Callable[[Unit, Span], None]:
 
 
 def weak_reference(unit: Unit, args: Span) -> None:
-    """.weakref ALIAS, TARGET: another name for a symbol that need not exist."""
+    """.weakref ALIAS, TARGET: a name for a symbol that need not exist if nothing else uses it."""
     first, second = _two(args, ".weakref alias, target")
     alias, name = name_of(first, 0), name_of(second, 1)
-    target = unit.lookup(name)
-    if target.state == UNDEFINED and not target.declared:
-        target.binding = WEAK_BINDING
+    target = unit.symbols.get(name) or unit.new_symbol(name)
+    at: Symbol | None = target
+    while at is not None:
+        if at.name == alias:
+            raise Problem(f"`{alias}` would stand for itself", operand=0)
+        at = at.weakref
     set_value(unit, alias, symbol_value(target), False)
+    symbol = unit.symbols[alias]
+    symbol.weakref = target
+    # Uses of the alias are uses of what it stands for.
+    symbol.reference = target.reference
+
+
+def local_symbol(unit: Unit, args: Span) -> None:
+    """.lsym NAME, VALUE: a number that is defined once, for the symbol table."""
+    first, second = _two(args, "name, value")
+    name = name_of(first, 0)
+    set_value(unit, name, unit.evaluate(second, 1), False)
 
 
 def structure(unit: Unit, args: Span) -> None:
@@ -259,6 +288,9 @@ DIRECTIVES: dict[str, Callable[[Unit, Span], None]] = {
     ".eqv": equ(False),
     ".xdef": binding(GLOBAL_BINDING),
     ".weakref": weak_reference,
+    ".lsym": local_symbol,
+    ".reloc": reloc,
+    ".symver": symver,
     ".internal": visibility(1),
     ".hidden": visibility(2),
     ".protected": visibility(3),

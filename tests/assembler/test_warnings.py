@@ -110,6 +110,11 @@ CASES = {
         ['.section .data, "aw"\n.word 1\n'],
     ),
     "csr-missing": ("_start: csrr a0, fcsr\n", "fcsr", ["_start: csrr a0, mstatus\n"]),
+    "empty-source": (
+        "# nothing yet\n.equ SIZE, 4\n",
+        "",
+        ["_start: nop\n", ".bss\n.space 4\n", ".globl X\n.equ X, 4\n", ".comm x, 4\n"],
+    ),
     "user": ('.warning "mind the gap"\n', ".warning", [".data\n"]),
 }  # fmt: skip
 
@@ -151,6 +156,12 @@ def test_an_unknown_name_is_refused():
         settings(["unreachble"])
     with pytest.raises(ValueError, match="known are csr-missing"):
         settings(["no-zzzzzz"])
+
+
+def test_a_file_without_any_text_is_told_apart():
+    (item,) = warnings("\n  \n")
+    assert (item.name, item.file, item.line) == ("empty-source", "a.s", 1)
+    assert item.hint == "the file has no text: is it saved?"
 
 
 def test_no_warnings_beside_errors_of_the_same_source():

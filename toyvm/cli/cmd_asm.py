@@ -27,11 +27,16 @@ def asm(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     format_: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--format", help="elf (executable), obj (relocatable object) or bin (flat binary)."
+            "--format",
+            help="elf (executable), obj (relocatable object) or bin (flat binary).",
+            show_default="elf",
         ),
-    ] = "elf",
+    ] = None,
+    object_only: Annotated[
+        bool, typer.Option("-c", help="Do not link: the same as --format obj.")
+    ] = False,
     script: Annotated[Path | None, typer.Option("-T", "--script", help="A linker script.")] = None,
     text: Annotated[
         str | None, typer.Option("--text", "-Ttext", help="Address of the code (.text).")
@@ -86,6 +91,9 @@ def asm(
     from .machines import choice
     from .output import write_file
 
+    if object_only and format_ not in (None, "obj"):
+        fail(f"-c makes an object, --format {format_} does not; give one of them")
+    format_ = "obj" if object_only else format_ or "elf"
     choice(format_, ("elf", "obj", "bin"), "--format")
     choice(error_format, ("text", "json"), "--error-format")
     for path in files:
