@@ -69,7 +69,7 @@ def test_the_model_agrees(machines: dict[bool, Any]) -> None:
     batch = Batch(range(400, 404))
     for seed, program in list(batch.programs.items())[::8]:
         pair = pairs.of[program.kind]
-        pair.translator.ready = batch.ready(seed)
+        pair.translator.prepare(batch.ready(seed))
         before = pair.translator.steps()
         pair.in_runs(program, random_sizes(seed, 400))
         assert pair.translator.steps() > before

@@ -14,6 +14,7 @@ The field layouts are those of the unprivileged manual, figure 2.4.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -145,7 +146,8 @@ class Asm:
 
     def word(self, *values: int) -> None:
         """Words as they are."""
-        self._items.extend(value & MASK32 for value in values)
+        for value in values:
+            self._items.append(value & MASK32)
 
     def pad_to(self, address: int) -> None:
         """Fill with zero words up to ``address``."""
@@ -162,7 +164,8 @@ class Asm:
 
     def image(self) -> bytes:
         """All words as little-endian bytes."""
-        return b"".join(word.to_bytes(4, "little") for word in self.words())
+        words = self.words()
+        return struct.pack(f"<{len(words)}I", *words)
 
     def _distance(self, target: str | int, at: int) -> int:
         return self.labels[target] - at if isinstance(target, str) else target

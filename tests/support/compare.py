@@ -37,16 +37,26 @@ def quick_of(model: NaiveHart) -> tuple[Any, ...]:
     return model.pc, model.mode, tuple(model.x[1:]), model.steps
 
 
+LastStep = tuple[int, int, int | None, int | None, int]
+
+
+def last_step(model: NaiveHart) -> LastStep:
+    """What ``tell`` needs of the model's last step: noting it costs far less than telling it."""
+    return model.last_mode, model.last_pc, model.last_word, model.last_cause, model.last_tval
+
+
+def tell(step: LastStep) -> str:
+    """A step as one line."""
+    mode, pc, word, cause, tval = step
+    text = "(nothing fetched)" if word is None else f"{word:08x}  {disasm(word, pc)}"
+    if cause is not None:
+        text += f"  -> trap {cause:#x} tval {tval:#010x}"
+    return f"{MODES[mode]} {pc:#010x}  {text}"
+
+
 def describe(model: NaiveHart) -> str:
     """What the model's last step was, as one line."""
-    where = f"{MODES[model.last_mode]} {model.last_pc:#010x}"
-    if model.last_word is None:
-        text = "(nothing fetched)"
-    else:
-        text = f"{model.last_word:08x}  {disasm(model.last_word, model.last_pc)}"
-    if model.last_cause is not None:
-        text += f"  -> trap {model.last_cause:#x} tval {model.last_tval:#010x}"
-    return f"{where}  {text}"
+    return tell(last_step(model))
 
 
 def table(dut: dict[str, Any], model: dict[str, Any]) -> str:
@@ -85,10 +95,10 @@ def lockstep(
     stuck in a wfi.  AssertionError shows the first difference and the
     instructions before it.
     """
-    history: deque[str] = deque(maxlen=HISTORY)
+    history: deque[LastStep] = deque(maxlen=HISTORY)
 
     def fail(what: str, step: int) -> None:
-        before = "\n".join(history)
+        before = "\n".join(map(tell, history))
         raise AssertionError(f"{name}: step {step} differs\n{what}\nlast steps:\n{before}")
 
     done = 0
@@ -96,7 +106,7 @@ def lockstep(
         model.step()
         dut.step()
         done = step
-        history.append(describe(model))
+        history.append(last_step(model))
         special = model.last_cause is not None or model.csr_writes
         if special or step % full_every == 0 or dut.quick() != quick_of(model):
             ours, theirs = dut.state(), model.state()

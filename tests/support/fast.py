@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import ctypes
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
 
 from tests.naive import NaiveHart
 from tests.support.clint import CLINT_BASE, NaiveClint
-from tests.support.compare import describe, table
+from tests.support.compare import LastStep, describe, last_step, table, tell
 from tests.support.machine_adapter import MachineAdapter
 from tests.support.naive_csrs import MASK64
 from tests.support.programs import RAM_BASE
@@ -63,7 +63,7 @@ FIELDS = (
     (s.SENVCFG, "senvcfg"),
     (s.MENVCFGH, "menvcfgh"),
 )
-AT = np.array([at for at, _ in FIELDS])
+RECORD_FIELDS = itemgetter(*(at for at, _ in FIELDS))
 MODEL_FIELDS = attrgetter(*(name for _, name in FIELDS))
 #: Fields that go from the model into a record at the start of a program.
 STARTED = [(at, attrgetter(name)) for at, name in FIELDS if name != "steps"]
@@ -116,6 +116,7 @@ class Runner:
             computer.load(Program("short", [(RAM_BASE, bytes(4), 4)], RAM_BASE))
         self.fresh = [computer.record.copy() for computer in self.computers]
         self.views = [_ram(computer) for computer in self.computers]
+        self.places = [view.ctypes.data for view in self.views]
         self.tally = Tally()
 
     # ---- into a program's state -----------------------------------------------------------
@@ -167,7 +168,7 @@ class Runner:
         tally = self.tally
         bare = self.bare
         self.compare(program, model, 0)
-        before = ""
+        before: LastStep | None = None
         for step in range(1, steps + 1):
             mode, paged = model.mode, bool(model.satp >> 31)
             model.step()
@@ -182,10 +183,11 @@ class Runner:
             try:
                 self.compare(program, model, 0)
             except Difference as difference:
+                told = tell(before) if before else ""
                 raise Difference(
-                    f"{program.name}: step {step}\n{difference}\n{before}\n{describe(model)}"
+                    f"{program.name}: step {step}\n{difference}\n{told}\n{describe(model)}"
                 ) from None
-            before = describe(model) if model.last_cause is None else before
+            before = last_step(model) if model.last_cause is None else before
             if model.stuck:
                 break
         self.end(program, model)
@@ -231,30 +233,29 @@ class Runner:
 
     def compare(self, program: Short, model: Any, which: int) -> None:
         """Computer number ``which`` against the model: everything."""
-        computer, view = self.computers[which], self.views[which]
-        record = computer.record
+        computer = self.computers[which]
+        record = computer.record.tolist()
         same = (
-            tuple(record[AT].tolist()) == MODEL_FIELDS(model)
+            RECORD_FIELDS(record) == MODEL_FIELDS(model)
             and computer.x[:32].tolist() == model.x
             and self._counters(record) == (model.mcycle, model.minstret)
-            and int(record[s.TIMECMP]) & MASK64 == model.mtimecmp
-            and int(record[s.STIMECMP]) & MASK64 == model.stimecmp
-            and record[s.PMPCFG : s.PMPCFG + 16].tolist() == model.pmpcfg[:16]
-            and record[s.PMPADDR : s.PMPADDR + 16].tolist() == model.pmpaddr[:16]
+            and record[s.TIMECMP] & MASK64 == model.mtimecmp
+            and record[s.STIMECMP] & MASK64 == model.stimecmp
+            and record[s.PMPCFG : s.PMPCFG + 16] == model.pmpcfg[:16]
+            and record[s.PMPADDR : s.PMPADDR + 16] == model.pmpaddr[:16]
             and self._reservation(computer) == (model.reservation or -1)
-            and _memcmp(view.ctypes.data, ctypes.addressof(self._model_ram), RAM_SIZE) == 0
+            and _memcmp(self.places[which], self._model_ram, RAM_SIZE) == 0
         )
         if not same:
             raise Difference(self.explain(program, model, which))
 
     @staticmethod
-    def _counters(record: np.ndarray) -> tuple[int, int]:
+    def _counters(record: Sequence[int]) -> tuple[int, int]:
         """mcycle and minstret of a record (docs/architecture.md, the clock)."""
-        steps, inhibit = int(record[s.STEPS]), int(record[s.MCOUNTINHIBIT])
-        cycle, instret = int(record[s.CYCLE_OFFSET]), int(record[s.INSTRET_OFFSET])
-        cycle += 0 if inhibit & 1 else steps
-        instret += 0 if inhibit & 4 else steps - int(record[s.NOT_RETIRED])
-        return cycle & MASK64, instret & MASK64
+        steps, inhibit = record[s.STEPS], record[s.MCOUNTINHIBIT]
+        cycle = record[s.CYCLE_OFFSET] + (0 if inhibit & 1 else steps)
+        retired = 0 if inhibit & 4 else steps - record[s.NOT_RETIRED]
+        return cycle & MASK64, record[s.INSTRET_OFFSET] + retired & MASK64
 
     @staticmethod
     def _reservation(computer: Computer) -> int:
@@ -263,18 +264,19 @@ class Runner:
 
     def explain(self, program: Short, model: Any, which: int) -> str:
         """A table of what differs."""
-        computer, record = self.computers[which], self.computers[which].record
+        computer = self.computers[which]
+        record = computer.record.tolist()
         names = [name for _, name in FIELDS]
-        ours: dict[str, Any] = dict(zip(names, record[AT].tolist(), strict=True))
+        ours: dict[str, Any] = dict(zip(names, RECORD_FIELDS(record), strict=True))
         theirs: dict[str, Any] = dict(zip(names, MODEL_FIELDS(model), strict=True))
         for i in range(32):
             ours[f"x{i}"], theirs[f"x{i}"] = int(computer.x[i]), model.x[i]
         ours["mcycle"], ours["minstret"] = self._counters(record)
         theirs["mcycle"], theirs["minstret"] = model.mcycle, model.minstret
         for at, name in ((s.TIMECMP, "mtimecmp"), (s.STIMECMP, "stimecmp")):
-            ours[name], theirs[name] = int(record[at]) & MASK64, getattr(model, name)
-        ours["pmpcfg"] = record[s.PMPCFG : s.PMPCFG + 16].tolist()
-        ours["pmpaddr"] = record[s.PMPADDR : s.PMPADDR + 16].tolist()
+            ours[name], theirs[name] = record[at] & MASK64, getattr(model, name)
+        ours["pmpcfg"] = record[s.PMPCFG : s.PMPCFG + 16]
+        ours["pmpaddr"] = record[s.PMPADDR : s.PMPADDR + 16]
         theirs["pmpcfg"], theirs["pmpaddr"] = model.pmpcfg[:16], model.pmpaddr[:16]
         ours["reservation"] = self._reservation(computer)
         theirs["reservation"] = model.reservation or -1

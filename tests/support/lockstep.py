@@ -65,9 +65,9 @@ def compile_together(regions: list[Region]) -> tuple[Any, list[Translated]]:
         return None, []
     backend._machine()
     machine = backend._target.create_target_machine(opt=0, jit=True, codemodel="jitdefault")
-    whole = llvm.parse_assembly(emit.emit(regions[0], "region0"))
-    for i, region in enumerate(regions[1:], 1):
-        whole.link_in(llvm.parse_assembly(emit.emit(region, f"region{i}")))
+    whole = llvm.parse_assembly(
+        one_text([emit.emit(region, f"region{i}") for i, region in enumerate(regions)])
+    )
     whole.triple = machine.triple
     whole.data_layout = str(machine.target_data)
     engine = llvm.create_mcjit_compiler(whole, machine)
@@ -75,6 +75,17 @@ def compile_together(regions: list[Region]) -> tuple[Any, list[Translated]]:
     code = [Part(int(engine.get_function_address(f"region{i}"))) for i in range(len(regions))]
     made: list[Any] = list(zip(regions, code, strict=True))
     return engine, [Translated(region, part, users=1) for region, part in made]
+
+
+def one_text(modules: list[str]) -> str:
+    """The text of one module with the function of each of these, and once what they all say."""
+    functions: list[str] = []
+    shared: dict[str, None] = {}
+    for text in modules:
+        start, end = text.index("define "), text.rindex("\n}\n") + 3
+        functions.append(text[start:end])
+        shared.update(dict.fromkeys((text[:start] + text[end:]).splitlines()))
+    return "".join(functions) + "\n".join(shared) + "\n"
 
 
 def regions_of(image: bytes, start: int, pages: int) -> list[tuple[int, Region]]:
@@ -136,31 +147,44 @@ def _seen_from(snapshot: Snapshot, home: int) -> Snapshot:
 class Prepared(Translator):
     """Installs regions that are there already, as soon as their pages have been fetched from.
 
-    `ready` are the regions with their home pages; each may also be mapped `aside` of that.
+    They are prepared with their home pages; each may also be mapped where U-mode sees it.
     """
 
     def __init__(self, dec: np.ndarray, ram: np.ndarray) -> None:
         super().__init__(dec, ram, pool=Pool())
-        self.ready: list[tuple[int, Translated]] = []
-        self._there: dict[int, Installed] = {}
+        self._words = memoryview(dec)
+        self._wanted: list[tuple[Translated, list[tuple[int, int, int]]]] = []
+        self._there: dict[Translated, Installed] = {}
+
+    def prepare(self, ready: list[tuple[int, Translated]]) -> None:
+        """From now on these: for each one, (page, its set of the TLB, its tag) of all its pages."""
+        self._wanted = [
+            (
+                translated,
+                [
+                    (page, tlb.FETCH + ((start >> 12) + page & (tlb.SETS - 1)), start + (page << 12))
+                    for page in translated.indices
+                ],
+            )
+            for home, translated in ready
+            for start in (home, home - LAYOUT.to_user)
+        ]
 
     def sample(self, hart: Any) -> None:
-        fetch = int(hart.p[s.FETCH_BASE]) + tlb.FETCH
-        entries = hart.core.tlb
-        for home, translated in self.ready:
-            for start in (home, home - LAYOUT.to_user):
-                places = {}
-                for page in translated.indices:
-                    va = start + (page << 12)
-                    entry = int(entries[fetch + ((va >> 12) & (tlb.SETS - 1))])
-                    if entry & s.MASK32 != va:
-                        break
-                    places[page] = entry >> 32, int(self.dec[(entry >> 32) + 1024])
-                else:
-                    self._put(translated, places)
+        fetch = int(hart.p[s.FETCH_BASE])
+        entries, words = memoryview(hart.core.tlb), self._words
+        for translated, pages in self._wanted:
+            places = {}
+            for page, at, va in pages:
+                entry = entries[fetch + at]
+                if entry & s.MASK32 != va:
+                    break
+                places[page] = entry >> 32, words[(entry >> 32) + 1024]
+            else:
+                self._put(translated, places)
 
     def _put(self, translated: Translated, places: dict[int, tuple[int, int]]) -> None:
-        there = self._there.get(id(translated))
+        there = self._there.get(translated)
         if there is not None and self._rows[there.row] is there:
             if there.pages == places:
                 return
@@ -168,7 +192,7 @@ class Prepared(Translator):
         job = Job(Snapshot({}, {}, {}, {}), 0, result=translated, done=True)
         translated.users += 1
         if self._install(job, places):
-            self._there[id(translated)] = next(
+            self._there[translated] = next(
                 one for one in self._rows if one is not None and one.translated is translated
             )
         else:
@@ -230,6 +254,7 @@ class Pair(Runner):
         hart.translator = self.translator
         self.fresh = [computer.record.copy() for computer in self.computers]
         self.views = [_ram(computer) for computer in self.computers]
+        self.places = [view.ctypes.data for view in self.views]
         self.counts = Counts()
         self.tally = Tally()
 
@@ -237,7 +262,7 @@ class Pair(Runner):
         """One program in both, compared after each run."""
         self.start(program)
         counts, translator = self.counts, self.translator
-        translator.ready = ready
+        translator.prepare(ready)
         before, dropped = translator.steps(), translator.dropped
         for size in sizes:
             stops = [_run(computer, size) for computer in self.computers]
@@ -271,11 +296,11 @@ class Pair(Runner):
         one, two = self.computers
         same = (
             stops[0] == stops[1]
-            and np.array_equal(one.x[:32], two.x[:32])
-            and np.array_equal(one.record, two.record)
-            and np.array_equal(one.hart.p, two.hart.p)
-            and np.array_equal(one.hart.core.tlb, two.hart.core.tlb)
-            and _memcmp(self.views[0].ctypes.data, self.views[1].ctypes.data, RAM_SIZE) == 0
+            and one.x[:32].tobytes() == two.x[:32].tobytes()
+            and one.record.tobytes() == two.record.tobytes()
+            and one.hart.p.tobytes() == two.hart.p.tobytes()
+            and one.hart.core.tlb.tobytes() == two.hart.core.tlb.tobytes()
+            and _memcmp(*self.places, RAM_SIZE) == 0
         )
         if not same:
             raise Difference(self.describe(program, stops))
