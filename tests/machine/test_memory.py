@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from toyvm.hypervisor import Vm
 from toyvm.machine import GuestRam, Machine, allocate_ram
-from toyvm.machine.memory import check_ram_size
+from toyvm.machine.memory import UNTOUCHED, check_ram_size
 from toyvm.platform import RAM_BASE, RAM_MAX
 
 PAGES = 6
@@ -108,6 +108,67 @@ def test_a_write_across_frames_is_heard_in_pieces() -> None:
     ram, heard = guest_ram()
     assert ram.write(RAM_BASE + 4090, b"abcdefghijkl")
     assert heard == [(4 * 4096 + 4090, 6), (1 * 4096, 6)]
+
+
+#: Neighbours, pages that were never touched, and what their claims get; then nothing is left.
+ON_DEMAND = [2, 3, UNTOUCHED, UNTOUCHED, 6, UNTOUCHED]
+SPARE = [4, 9]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(RAM_BASE, RAM_BASE + SIZE),
+            st.one_of(st.binary(max_size=9000), st.integers(0, SIZE).map(bytes)),
+        ),
+        max_size=6,
+    ),
+    ADDRESSES,
+    LENGTHS,
+)
+def test_pages_come_when_they_are_first_written(
+    writes: list[tuple[int, bytes]], pa: int, n: int
+) -> None:
+    """Neighbours are written in one go, zeros claim nothing, no page is given without a frame."""
+    heard: list[tuple[int, int]] = []
+    spare = list(SPARE)
+    fmap = np.array(ON_DEMAND, dtype=np.int32)
+
+    def claim(page: int) -> int:
+        assert fmap[page] == UNTOUCHED
+        if not spare:
+            return -1
+        fmap[page] = spare.pop(0)
+        return int(fmap[page])
+
+    host = np.zeros(HOST, dtype=np.uint8)
+    ram = GuestRam(host, fmap, lambda at, length: heard.append((at, length)), claim)
+    whole = bytearray(SIZE)
+    for at, data in writes:
+        start, left, heard[:] = at - RAM_BASE, len(spare), []
+        needed = [
+            page
+            for page in range(PAGES)
+            if fmap[page] == UNTOUCHED
+            and any(data[max(4096 * page - start, 0) : max(4096 * (page + 1) - start, 0)])
+        ]
+        done = ram.write(at, data)
+        assert done == (start + len(data) <= SIZE and len(needed) <= left)
+        if not done:
+            assert heard == []
+            continue
+        whole[start : start + len(data)] = data
+        assert len(spare) == left - len(needed)
+        framed = {(start + i) // 4096 for i in range(len(data)) if fmap[(start + i) // 4096] >= 0}
+        assert {
+            at // 4096 + i for at, n in heard for i in range((at % 4096 + n + 4095) // 4096)
+        } == {int(fmap[page]) for page in framed}
+    assert ram.read(RAM_BASE, SIZE) == whole
+    inside = 0 <= pa - RAM_BASE <= SIZE - n and n >= 0
+    assert ram.read(pa, n) == (bytes(whole[pa - RAM_BASE : pa - RAM_BASE + n]) if inside else None)
+    for frame in set(range(10)) - set(fmap.tolist()):
+        assert not host[4096 * frame : 4096 * frame + 4096].any()
 
 
 # ---- sizes ---------------------------------------------------------------------------------------

@@ -162,8 +162,9 @@ class Prepared(Translator):
             (
                 translated,
                 [
-                    (page, tlb.FETCH + ((start >> 12) + page & (tlb.SETS - 1)), start + (page << 12))
+                    (page, tlb.FETCH + ((va >> 12) & (tlb.SETS - 1)), va)
                     for page in translated.indices
+                    for va in (start + (page << 12),)
                 ],
             )
             for home, translated in ready

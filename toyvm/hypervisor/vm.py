@@ -298,7 +298,8 @@ class Vm(Computer):
             c = hart.control
             pages = c[shadow.NODE_GUEST : shadow.NODE_GUEST + c[shadow.NODES]] - FIRST_PAGE
             pages = pages[(pages >= 0) & (pages < len(self.memory.fmap))]
-            if offset // PAGE in self.memory.fmap[pages]:
+            frames = self.memory.fmap[pages]
+            if ((frames >= offset // PAGE) & (frames <= (offset + length - 1) // PAGE)).any():
                 # A device or a debugger has written a protected table.
                 self._forget_translations(hart)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -72,33 +72,57 @@ class GuestRam:
         self._claim = claim
         self.size = len(fmap) * PAGE
 
-    def _pieces(self, pa: int, n: int) -> list[tuple[int, int, int]] | None:
-        """(page, offset in it, length) of each page's part; None if any byte is outside RAM."""
+    def _inside(self, pa: int, n: int) -> int:
+        """Where in `ram` a range lies that one page holds, as nearly all do; else negative."""
+        page, inside = divmod(pa - RAM_BASE, PAGE)
+        if not 0 <= page < len(self.fmap) or not 0 < n <= PAGE - inside:
+            return -1
+        frame = int(self.fmap[page])
+        return frame * PAGE + inside if frame >= 0 else -1
+
+    def _pages(self, pa: int, n: int) -> range | None:
+        """The pages of RAM that a range touches; None if any byte is outside RAM."""
         start = pa - RAM_BASE
         if n < 0 or start < 0 or start + n > self.size:
             return None
-        pieces = []
-        while n > 0:
-            inside = start % PAGE
-            frame = int(self.fmap[start // PAGE])
-            if frame < 0 and (self._claim is None or frame != UNTOUCHED):
-                return None
-            length = min(n, PAGE - inside)
-            pieces.append((start // PAGE, inside, length))
-            start += length
-            n -= length
-        return pieces
+        pages = range(start // PAGE, (start + n + PAGE - 1) // PAGE)
+        frames = self.fmap[pages.start : pages.stop]
+        holes = frames[frames < 0]
+        if len(holes) and (self._claim is None or (holes != UNTOUCHED).any()):
+            return None
+        return pages
+
+    def _stretches(self, pa: int, n: int, pages: range) -> Iterator[tuple[int, int, int]]:
+        """(place in `ram`, offset in the range, length) of each part that lies in one piece.
+
+        The place of what has never been touched is negative.
+        """
+        if not n:
+            return
+        frames = self.fmap[pages.start : pages.stop]
+        # What follows its neighbour in `ram`, or has no frame as it has none, belongs to it.
+        joined = np.diff(frames) == np.where(frames[1:] < 0, 0, 1)
+        ends = [*(np.flatnonzero(~joined) + 1).tolist(), len(frames)]
+        inside = (pa - RAM_BASE) % PAGE
+        first = done = 0
+        for end in ends:
+            length = min(end * PAGE - inside, n) - done
+            at = int(frames[first]) * PAGE + (inside + done) % PAGE
+            yield at if frames[first] >= 0 else -1, done, length
+            first, done = end, done + length
 
     def read(self, pa: int, n: int) -> bytes | None:
         """The `n` bytes at `pa`; None if any of them is outside RAM."""
-        pieces = self._pieces(pa, n)
-        if pieces is None:
+        at = self._inside(pa, n)
+        if at >= 0:
+            return self.ram[at : at + n].tobytes()
+        pages = self._pages(pa, n)
+        if pages is None:
             return None
-        out = []
-        for page, inside, length in pieces:
-            frame = int(self.fmap[page])
-            at = frame * PAGE + inside
-            out.append(self.ram[at : at + length].tobytes() if frame >= 0 else bytes(length))
+        out = [
+            self.ram[at : at + length].tobytes() if at >= 0 else bytes(length)
+            for at, _, length in self._stretches(pa, n, pages)
+        ]
         return b"".join(out)
 
     def write(self, pa: int, data: bytes) -> bool:
@@ -106,23 +130,31 @@ class GuestRam:
 
         Zeros for a page that has never been touched need no memory.
         """
-        pieces = self._pieces(pa, len(data))
-        if pieces is None:
+        n = len(data)
+        at = self._inside(pa, n)
+        if at >= 0:
+            self.ram[at : at + n] = np.frombuffer(data, np.uint8)
+            self._written(at, n)
+            return True
+        pages = self._pages(pa, n)
+        if pages is None:
             return False
-        view = memoryview(data)
-        wanted = []
-        done = 0
-        for page, inside, length in pieces:
-            part = view[done : done + length]
-            frame = int(self.fmap[page])
-            if frame < 0 and self._claim and part != memoryview(bytes(length)):
-                frame = self._claim(page)
-                if frame < 0:
-                    return False
-            if frame >= 0:
-                wanted.append((frame * PAGE + inside, part))
-            done += length
-        for at, part in wanted:
-            self.ram[at : at + len(part)] = np.frombuffer(part, np.uint8)
-            self._written(at, len(part))
+        content = np.frombuffer(data, np.uint8)
+        if self._claim and not self._give_frames(pa, content, pages):
+            return False
+        for at, done, length in self._stretches(pa, n, pages):
+            if at >= 0:
+                self.ram[at : at + length] = content[done : done + length]
+                self._written(at, length)
+        return True
+
+    def _give_frames(self, pa: int, content: np.ndarray, pages: range) -> bool:
+        """Frames for the pages that have none and get more than zeros; False if there are none."""
+        assert self._claim
+        start = pa - RAM_BASE
+        without = np.flatnonzero(self.fmap[pages.start : pages.stop] < 0).tolist()
+        for page in (pages[index] for index in without):
+            part = content[max(page * PAGE - start, 0) : (page + 1) * PAGE - start]
+            if part.any() and self._claim(page) < 0:
+                return False
         return True
