@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 import pytest
 
-from assembler import Image, Source, assemble
+from assembler import Image, ObjectFile, Source, assemble, assemble_object
 from guestos import build, include_dirs, manifest, sources
 from toyvm.hypervisor.vm import Vm
 from toyvm.machine import Machine
@@ -40,11 +40,18 @@ USER_STACK = 0x0007_F000
 STACK_TOP = 0x0008_0000
 
 
-def image_with(body: str) -> Image:
-    parts: list[Path | Source] = [
-        Source("user.s", PROGRAM.replace("{body}", body)) if p.name == "count.s" else p
+@cache
+def others() -> list[ObjectFile | None]:
+    """The system's other files, assembled once; None where the program's place is."""
+    return [
+        None if p.name == "count.s" else assemble_object(p, include_dirs=include_dirs())
         for p in sources("teachos")
     ]
+
+
+def image_with(body: str) -> Image:
+    program = Source("user.s", PROGRAM.replace("{body}", body))
+    parts: list[ObjectFile | Source] = [part or program for part in others()]
     return assemble(parts, include_dirs=include_dirs(), text_base=KERNEL)
 
 

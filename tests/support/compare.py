@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Protocol
+
+import numpy as np
 
 from tests.naive import NaiveHart
 from toyvm.isa.disasm import disasm
@@ -30,6 +33,17 @@ class Dut(Protocol):
 
     def ram_bytes(self) -> bytes:
         """All of RAM."""
+
+
+memcmp = ctypes.CDLL(None).memcmp
+memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+memcmp.restype = ctypes.c_int
+
+
+def same_bytes(one: np.ndarray, two: np.ndarray) -> bool:
+    """Are two arrays of bytes equal?  Ten times faster than NumPy says it."""
+    assert one.dtype == two.dtype == np.uint8
+    return one.size == two.size and memcmp(one.ctypes.data, two.ctypes.data, one.size) == 0
 
 
 def quick_of(model: NaiveHart) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from tests.naive import NaiveHart
 from tests.support.clint import CLINT_BASE, NaiveClint
-from tests.support.compare import LastStep, describe, last_step, table, tell
+from tests.support.compare import LastStep, describe, last_step, memcmp, table, tell
 from tests.support.machine_adapter import MachineAdapter
 from tests.support.naive_csrs import MASK64
 from tests.support.programs import RAM_BASE
@@ -69,10 +69,6 @@ MODEL_FIELDS = attrgetter(*(name for _, name in FIELDS))
 STARTED = [(at, attrgetter(name)) for at, name in FIELDS if name != "steps"]
 #: Legacy calls and BASE: what the built-in firmware does is not the model's business.
 FIRMWARE = {1, 2, 3, 4, 5, 6, 7, 8, 0x10}
-
-_memcmp = ctypes.CDLL(None).memcmp
-_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-_memcmp.restype = ctypes.c_int
 
 
 class Difference(AssertionError):
@@ -244,7 +240,7 @@ class Runner:
             and record[s.PMPCFG : s.PMPCFG + 16] == model.pmpcfg[:16]
             and record[s.PMPADDR : s.PMPADDR + 16] == model.pmpaddr[:16]
             and self._reservation(computer) == (model.reservation or -1)
-            and _memcmp(self.places[which], self._model_ram, RAM_SIZE) == 0
+            and memcmp(self.places[which], self._model_ram, RAM_SIZE) == 0
         )
         if not same:
             raise Difference(self.explain(program, model, which))

@@ -13,7 +13,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from tests.support.fast import RAM_SIZE, Difference, Runner, Tally, _memcmp, _ram
+from tests.support.compare import memcmp
+from tests.support.fast import RAM_SIZE, Difference, Runner, Tally, _ram
 from tests.support.hot import (
     FAMILY,
     LIBRARY,
@@ -301,7 +302,7 @@ class Pair(Runner):
             and one.record.tobytes() == two.record.tobytes()
             and one.hart.p.tobytes() == two.hart.p.tobytes()
             and one.hart.core.tlb.tobytes() == two.hart.core.tlb.tobytes()
-            and _memcmp(*self.places, RAM_SIZE) == 0
+            and memcmp(*self.places, RAM_SIZE) == 0
         )
         if not same:
             raise Difference(self.describe(program, stops))
