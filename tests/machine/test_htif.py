@@ -157,3 +157,80 @@ def test_asking_for_a_character(kind: type) -> None:
     assert machine.run(10_000).reason == "budget"
     machine.feed(b"B")
     assert machine.run(10_000) == Stop("exit", 66, "tohost")
+
+
+# What gcc makes of a 64-bit store, in either order, and characters that are zero or odd.
+LOW_FIRST = "sw   a0, 0(s1)\nsw   a1, 4(s1)"
+HIGH_FIRST = "sw   a1, 4(s1)\nsw   a0, 0(s1)"
+FAR_APART = "sw   a0, 0(s1)\n.rept 99\nnop\n.endr\nsw   a1, 4(s1)"
+PUT = """
+    la   s1, tohost
+    li   a1, 0x01010000
+    la   s0, text
+    li   s2, 7
+2:  lbu  a0, 0(s0)
+    {store}
+1:  lw   t0, 0(s1)
+    lw   t1, 4(s1)
+    or   t0, t0, t1
+    bnez t0, 1b
+    addi s0, s0, 1
+    addi s2, s2, -1
+    bnez s2, 2b
+    li   a0, 0
+    {store}
+    li   a0, 5
+"""
+ORDERS = pytest.mark.parametrize("store", [LOW_FIRST, HIGH_FIRST, FAR_APART])
+
+
+@KINDS
+@ORDERS
+def test_the_halves_of_a_command_come_in_any_order(kind: type, store: str) -> None:
+    body = PUT.replace("{store}", store)
+    assert run(kind, body) == (Stop("exit", 5, "tohost"), b"a line\n\0")
+
+
+@KINDS
+def test_asking_low_half_first(kind: type) -> None:
+    high, low = "    sw   t0, 4(s1)\n", "    sw   zero, 0(s1)\n"
+    body = GET.replace(high + low, low + high)
+    assert body != GET
+    assert run(kind, body, b"A") == (Stop("exit", 65, "tohost"), b"")
+
+
+@needs_spike
+@ORDERS
+def test_spike_takes_the_halves_in_any_order(store: str, tmp_path: Path) -> None:
+    # Spike looks at its own times, so the last character waits for the others to be gone.
+    body = PUT.replace("{store}", store).replace(
+        "    li   a0, 5", "4:  lw t0, 4(s1)\n    bnez t0, 4b\n    li   a0, 5"
+    )
+    path = tmp_path / "htif.elf"
+    path.write_bytes(image(body).to_elf())
+    program = spike_program()
+    assert program
+    command = [program, f"--isa={SPIKE_ISA}", "-m16", str(path)]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == (b"a line\n\0", 5)
+
+
+@KINDS
+@pytest.mark.parametrize("end", ["1: j 1b", "1: wfi\nj 1b", "2: j 2b", "wfi"])
+def test_one_half_is_enough_to_end(kind: type, end: str) -> None:
+    """Later, or at once if the guest goes to sleep; in the same step however it is run."""
+    body = f"la s1, tohost\nli a0, 9\nsw a0, 0(s1)\n{end}\n"
+    program = image(body)
+    clocks = []
+    for slice_ in (10_000, 7):
+        machine = kind(ram=1 << 20, bios="none")
+        machine.load(program)
+        for _ in range(10_000 // slice_):
+            stop = machine.run(slice_)
+            if stop.reason == "exit":
+                break
+        assert stop == Stop("exit", 4, "tohost")
+        clocks.append(machine.clock)
+    assert clocks[0] == clocks[1] < 1100

@@ -295,6 +295,9 @@ class Computer(Harts):
                     board.work()
                 following = self._following()
                 if following < 0:
+                    if self._htif.due is not None:
+                        self._htif.settle()
+                        continue
                     slept = self._sleep(idle)
                     if slept < 0:
                         return _ASLEEP
@@ -311,6 +314,12 @@ class Computer(Harts):
             limit = min(end, self._turn_end, before + CHUNK)
             if due is not None:
                 limit = min(limit, before + max(1, self._steps_to(due, self.mtime())))
+            late = self._htif.due
+            if late is not None:
+                if self.clock >= late:
+                    self._htif.settle()
+                    continue
+                limit = min(limit, before + late - self.clock)
             code = self._execute(limit)
             if code == events.EXIT_BREAK:
                 if self.pc in self._breakpoints:

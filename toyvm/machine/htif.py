@@ -6,8 +6,9 @@ even: the address of eight 64-bit words, number and arguments, the result replac
 Device 1 is a console: command 1 puts the byte of the payload, command 0 asks for one.  An answer
 appears in `fromhost` as soon as that is zero; `tohost` is zeroed when a command is taken.
 
-An RV32 guest stores a command in two halves.  A command takes effect with the store of the low
-half, so commands with a device are stored high half first; an exit needs the low half alone.
+An RV32 guest stores a command in two halves, in either order.  A command takes effect when both
+are stored; where one half is all that is stored (most exits), WAIT steps later, or as soon as the
+guest goes to sleep.  Spike looks every few thousand steps instead.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ SIZE: Final = 8
 WORDS: Final = Struct("<8Q")
 WRITE_MOST: Final = 1 << 16
 """Bytes that one `write` call puts at most; it says how many, as `write` does."""
+
+WAIT: Final = 1000
+"""Steps between the store of one half and the command, if the other half is not stored."""
 
 DEVICE_SYSCALL: Final = 0
 DEVICE_CONSOLE: Final = 1
@@ -46,6 +50,8 @@ class HtifPort(Protocol):
     def console_put(self, data: bytes) -> None: ...
     def console_get(self) -> int: ...
     def shutdown(self, reason: str, code: int) -> None: ...
+    @property
+    def clock(self) -> int: ...
 
 
 class Htif:
@@ -61,6 +67,9 @@ class Htif:
         self._fromhost = symbols.get("fromhost", -1)
         self._answers: deque[int] = deque()
         self._wanted = 0
+        self._stored: set[bool] = set()
+        self.due: int | None = None
+        """The clock at which a command that is half stored takes effect."""
 
     def ranges(self) -> list[tuple[int, int, int]]:
         """Watchpoints (va, length, kinds): stores to `tohost`; to `fromhost` while we wait."""
@@ -80,24 +89,32 @@ class Htif:
             return True
         if not self._tohost <= va < self._tohost + SIZE:
             return False
-        value = int.from_bytes(self._port.read(self._tohost, SIZE) or b"", "little")
-        device, command, payload = value >> 56, value >> 48 & 0xFF, value & (1 << 48) - 1
-        low = va < self._tohost + 4
-        if device == DEVICE_CONSOLE:
-            if command == CONSOLE_PUT and (payload or low):
-                self._port.console_put(bytes([payload & 0xFF]))
-                self._taken()
-            elif command == CONSOLE_GET and low:
-                self._wanted += 1
-                self._taken()
-        elif device == DEVICE_SYSCALL and command == 0:
-            if payload & 1:
-                self._port.shutdown("tohost", (payload & 0xFFFF_FFFF) >> 1)
-            elif payload and low:
-                self._taken()
-                self._system_call(payload)
+        self._stored.add(va < self._tohost + SIZE // 2)
+        if len(self._stored) == 2:
+            self.settle()
+        elif self.due is None:
+            self.due = self._port.clock + WAIT
         self.poll()
         return True
+
+    def settle(self) -> None:
+        """Do what `tohost` says now."""
+        self._stored.clear()
+        self.due = None
+        value = int.from_bytes(self._port.read(self._tohost, SIZE) or b"", "little")
+        device, command, payload = value >> 56, value >> 48 & 0xFF, value & (1 << 48) - 1
+        if device == DEVICE_CONSOLE and command == CONSOLE_PUT:
+            self._port.console_put(bytes([payload & 0xFF]))
+            self._taken()
+        elif device == DEVICE_CONSOLE and command == CONSOLE_GET:
+            self._wanted += 1
+            self._taken()
+        elif device == DEVICE_SYSCALL and command == 0 and payload & 1:
+            self._port.shutdown("tohost", (payload & 0xFFFF_FFFF) >> 1)
+        elif device == DEVICE_SYSCALL and command == 0 and payload:
+            self._taken()
+            self._system_call(payload)
+        self.poll()
 
     def _taken(self) -> None:
         self._port.write(self._tohost, bytes(SIZE))
