@@ -95,7 +95,8 @@ def main() -> int:
             print(f"fuzz: {counts.total():,} programs equal, {left} s left", file=sys.stderr)
     for kind, count in counts.items():
         print(f"{count:8,} x {kind}")
-    print(f"{counts.total():,} programs, no difference; seeds {arguments.seed} to {seed - 1}")
+    seeds = f"; seeds {arguments.seed} to {seed - 1}" if counts else ""
+    print(f"{counts.total():,} programs, no difference{seeds}")
     return 0
 
 

