@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import forked
+
 ROOT = Path(__file__).parents[2]
 
 HELLO = """
@@ -113,13 +115,19 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path}
 
 
+@pytest.fixture(scope="session")
+def toyvm(tmp_path_factory) -> Path:
+    """What runs the program as a process of its own without starting the interpreter again."""
+    return forked.program(tmp_path_factory.mktemp("bin"))
+
+
 @pytest.fixture
-def process(tmp_path, compiled) -> Callable[..., Result]:
+def process(tmp_path, compiled, toyvm) -> Callable[..., Result]:
     """Run the program as a process of its own, outside of the checkout."""
 
     def run(*arguments: object, stdin: str | None = "", timeout: float = 120) -> Result:
         done = subprocess.run(
-            program(*arguments),
+            [toyvm, *map(str, arguments)],
             input=stdin,
             capture_output=True,
             text=True,

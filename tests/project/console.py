@@ -15,12 +15,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.forked import program
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = "```"
@@ -113,9 +114,7 @@ class Shell:
         self.folder = folder
         programs = home / "bin"
         programs.mkdir(parents=True)
-        toyvm = programs / "toyvm"
-        toyvm.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m toyvm.cli.main "$@"\n')
-        toyvm.chmod(toyvm.stat().st_mode | stat.S_IXUSR)
+        program(programs)
         self.environment = {
             **os.environ,
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
