@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,12 @@ def gnu_link(
     return read_program(out.read_bytes())
 
 
+SYMBOL = struct.Struct("<IIIBBH")
+"""Elf32_Sym: name, value, size, info (its low four bits are the type), other, section."""
+STT_SECTION, STT_FILE = 3, 4
+SHN_UNDEF = 0
+
+
 def read_program(data: bytes) -> Program:
     """What an ELF executable loads and defines."""
     elf = ELFFile(io.BytesIO(data))
@@ -87,13 +94,15 @@ def read_program(data: bytes) -> Program:
             sections[section.name] = section["sh_addr"], content
     symbols: dict[str, int] = {}
     table = elf.get_section_by_name(".symtab")
-    for symbol in table.iter_symbols() if table else ():
-        if symbol["st_info"]["type"] in ("STT_FILE", "STT_SECTION"):
-            continue
-        # Mapping symbols ($x, $d) mark code and data for disassemblers.
-        defined = symbol["st_shndx"] != "SHN_UNDEF"
-        if symbol.name and defined and not symbol.name.startswith(("$x", "$d")):
-            symbols[symbol.name] = symbol["st_value"]
+    if table:
+        # A line of arithmetic for each of them: pyelftools takes a tenth of a millisecond.
+        names = elf.get_section(table["sh_link"]).data()
+        for at, value, _, info, _, section in SYMBOL.iter_unpack(table.data()):
+            name = names[at : names.index(b"\0", at)].decode()
+            # Mapping symbols ($x, $d) mark code and data for disassemblers.
+            skipped = info & 15 in (STT_SECTION, STT_FILE) or section == SHN_UNDEF
+            if name and not skipped and not name.startswith(("$x", "$d")):
+                symbols[name] = value
     return Program(sections, symbols, elf["e_entry"])
 
 

@@ -15,7 +15,7 @@ from toyvm.isa.decode import decode
 from toyvm.isa.op import Op
 from toyvm.machine import Machine
 from toyvm.proofs import overhead, peers, scale
-from toyvm.proofs.cpu import CpuTable, geometric, measure
+from toyvm.proofs.cpu import CpuTable, TooShort, geometric, measure
 from toyvm.proofs.overhead import LOADS
 from toyvm.proofs.peers import BARE, LINUX, PAGED, PROGRAMS, Peer
 
@@ -151,12 +151,32 @@ def test_the_checked_in_files_are_what_the_sources_say() -> None:
 
 
 def test_everybody_here_ends_well() -> None:
-    """Each installed peer runs a program without a complaint, and the table has all cells."""
+    """Each installed peer runs a program without a complaint; the table has all of its cells."""
     everybody = peers.peers()
-    table = measure(everybody, ["core"], steps=1_000_000, rounds=1)
     for peer in everybody:
+        assert peer.run("core", 1) > 0, peer.name
+    ours = [peer for peer in everybody if not peer.starts]
+    table = measure(ours, ["core"], steps=1_000_000, rounds=1)
+    for peer in ours:
         assert table.cells[peer.name, "core"].median > 0
-    assert set(table.facts()["mips"]) == {peer.name for peer in everybody}
+    assert set(table.facts()["mips"]) == {peer.name for peer in ours}
+
+
+def test_a_run_that_is_lost_in_its_start_is_no_measurement() -> None:
+    """The start takes 0.2 to 0.3 seconds: 0.05 more say nothing, 0.5 more do."""
+
+    def peer(seconds: float) -> Peer:
+        starts = iter([0.2, 0.25, 0.3])
+        return Peer("them", "", "user", False, lambda _, times: seconds if times else next(starts))
+
+    wrong = "core on them took 300.0 ms, and to start alone takes 200.0 to 300.0 ms"
+    with pytest.raises(TooShort, match=wrong):
+        measure([peer(0.3)], ["core"], steps=1_000_000, rounds=1)
+    with pytest.raises(TooShort):
+        measure([peer(0.1)], ["core"], steps=1_000_000, rounds=1)
+    table = measure([peer(0.75)], ["core"], steps=1_000_000, rounds=1)
+    mips = table.instructions["core"] / 0.5 / 1e6
+    assert table.cells["them", "core"].median == pytest.approx(mips)
 
 
 def test_ratios_are_those_of_the_rounds() -> None:

@@ -65,7 +65,7 @@ def bench(
 
 def bench_cpu(rounds: int, steps: int, names: list[str], json_: bool) -> int:
     """The six programs on everybody who is here: a table, then a chart."""
-    from toyvm.proofs.cpu import measure
+    from toyvm.proofs.cpu import TooShort, measure
     from toyvm.proofs.peers import PROGRAMS, peers
     from toyvm.ui.chart import print_bars
     from toyvm.ui.progress import work_progress
@@ -81,8 +81,11 @@ def bench_cpu(rounds: int, steps: int, names: list[str], json_: bool) -> int:
         choice(name, tuple(peer.name for peer in everybody), "--peer")
     chosen = [peer for peer in everybody if not names or peer.name in names]
     total = len(chosen) * len(PROGRAMS) * rounds
-    with work_progress("measuring", total, show=not json_) as report:
-        result = measure(chosen, steps=steps, rounds=rounds, progress=report)
+    try:
+        with work_progress("measuring", total, show=not json_) as report:
+            result = measure(chosen, steps=steps, rounds=rounds, progress=report)
+    except TooShort as error:
+        fail(f"--steps {steps} are too few: {error}; give it more, or name others with --peer")
     if json_:
         print_json(result.facts())
         return 0

@@ -6,6 +6,7 @@ devices there finds them here; so is the order of the nodes, by which kernels nu
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import chain
 from typing import Final
 
@@ -22,6 +23,7 @@ _M_EXTERNAL: Final = 11
 """Interrupt numbers at a hart's local controller: the bits of mip."""
 
 
+@lru_cache(maxsize=32)
 def build(
     ram_base: int,
     ram_size: int,

@@ -18,8 +18,14 @@ from toyvm.proofs.peers import PROGRAMS, Peer, peers, pin, repetitions, steps_of
 STEPS: Final = 200_000_000
 """Guest instructions of one measured run, about."""
 ROUNDS: Final = 5
+_TELLING: Final = 1e-3
+"""Seconds of work that can be told from the start of a process at the least."""
 
 Progress = Callable[[int], None]
+
+
+class TooShort(ValueError):
+    """A run took no longer than its own start may vary: it says nothing about speed."""
 
 
 @dataclass
@@ -97,6 +103,7 @@ def measure(
     The fast peers get more to do, so that their times can be told from noise: what is native or
     translated does eight times the work.  Those that run in this process do it once before they
     are measured, so that what is hot is translated; how long that takes is `cold`'s to say.
+    Raises TooShort where `steps` are too few to be told from the start of a peer's process.
     """
     everybody = list(peers() if chosen is None else chosen)
     pin()
@@ -106,7 +113,7 @@ def measure(
         times = repetitions(name, steps)
         table.instructions[name] = steps_of(name)[1] * times
         starts = {
-            peer.name: statistics.median(peer.run(name, 0) for _ in range(3)) if peer.starts else 0
+            peer.name: [peer.run(name, 0) for _ in range(3)] if peer.starts else [0.0]
             for peer in everybody
         }
         for peer in everybody:
@@ -115,10 +122,21 @@ def measure(
         for _ in range(rounds):
             for peer in everybody:
                 factor = 1 if peer.slow else 8
-                seconds = peer.run(name, times * factor) - starts[peer.name]
+                seconds = _work(peer, name, peer.run(name, times * factor), starts[peer.name])
                 mips = table.instructions[name] * factor / max(seconds, 1e-4) / 1e6
                 table.cells.setdefault((peer.name, name), Cell()).mips.append(mips)
                 done += 1
                 if progress:
                     progress(done)
     return table
+
+
+def _work(peer: Peer, name: str, seconds: float, starts: Sequence[float]) -> float:
+    """What a run took without the start of its process; TooShort if that cannot be told."""
+    work = seconds - statistics.median(starts)
+    if peer.starts and work <= max(max(starts) - min(starts), _TELLING):
+        raise TooShort(
+            f"{name} on {peer.name} took {seconds * 1e3:,.1f} ms, and to start alone takes "
+            f"{min(starts) * 1e3:,.1f} to {max(starts) * 1e3:,.1f} ms"
+        )
+    return work
