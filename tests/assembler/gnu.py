@@ -7,6 +7,8 @@ import re
 import shutil
 import struct
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,8 @@ READELF = shutil.which("riscv64-unknown-elf-readelf")
 OBJDUMP = shutil.which("riscv64-unknown-elf-objdump")
 FLAGS = ["-march=rv32ima_zicsr_zifencei", "-mabi=ilp32", "-mno-relax"]
 
+SIGXFSZ = 25
+
 needs_gnu = pytest.mark.skipif(
     AS is None or LD is None, reason="riscv64-unknown-elf-as and -ld are not installed"
 )
@@ -26,6 +30,23 @@ needs_gnu = pytest.mark.skipif(
 
 class GnuError(Exception):
     """GNU as or ld refused the source; the text is theirs."""
+
+
+class GnuTooLarge(GnuError):
+    """GNU as or ld took the source, and was stopped when it wrote more than `at_most` allows."""
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """No file of more bytes: some sources ask for gigabytes of padding."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,8 @@ class Program:
 def run(command: list[str], cwd: Path) -> str:
     """Run a tool; its messages, or GnuError."""
     done = subprocess.run(command, capture_output=True, cwd=cwd, check=False)
+    if done.returncode == -SIGXFSZ:
+        raise GnuTooLarge(f"{command[0]}: its file was larger than it may be")
     if done.returncode:
         raise GnuError(done.stderr.decode(errors="replace"))
     return done.stderr.decode(errors="replace")

@@ -10,19 +10,34 @@ import pytest
 from assembler import AssemblyError, Source, assemble
 
 from . import deliberate
-from .gnu import GnuError, differences, gnu_link, needs_gnu, read_program
+from .gnu import (
+    GnuError,
+    GnuTooLarge,
+    Program,
+    at_most,
+    differences,
+    gnu_link,
+    needs_gnu,
+    read_program,
+)
 
 HEAD = ".globl _start\n_start: nop\nfoo: nop\n"
 FILE = Path(__file__).with_name("snippets.txt")
 ALL = [line for line in FILE.read_text().splitlines() if line]
 GROUPS = 4
+LARGEST = 64 << 20
+"""Bytes of a file of GNU's."""
 
 
 def verdict(folder: Path, snippet: str) -> str:
     """ "equal", "refused" (by both), "refused here", "taken here" or "otherwise"."""
     text = HEAD + snippet.replace("|", "\n") + "\n"
     try:
-        gnu = gnu_link(folder, {"a.s": text}, options=["--unresolved-symbols=ignore-all"])
+        with at_most(LARGEST):
+            gnu = gnu_link(folder, {"a.s": text}, options=["--unresolved-symbols=ignore-all"])
+    except GnuTooLarge:
+        # Taken, and thrown away on the way to the disk.
+        gnu = Program({}, {}, 0)
     except GnuError:
         gnu = None
     try:
