@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from .diagnostics import Reporter
 from .script_nodes import Node, Script, ScriptError
@@ -28,6 +28,19 @@ class Defsyms:
     def names(self) -> list[str]:
         """What they define."""
         return [name for name, _, _ in self.parsed]
+
+    def numbers(self, lookup: Lookup) -> Iterator[tuple[str, int]]:
+        """The names with their values as far as they are known: a script may ask for them."""
+        values: dict[str, Value] = {}
+        for name, script, node in self.parsed:
+            evaluator = Evaluator(script, lookup)
+            evaluator.values, evaluator.strict = values, False
+            try:
+                values[name] = evaluator.value(node)
+            except ScriptError:
+                continue
+            if not evaluator.asked:
+                yield name, values[name].number
 
     def evaluate(self, lookup: Lookup, publish: Callable[[str, int], None]) -> None:
         """Work them out, once everything else has an address."""

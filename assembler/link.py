@@ -23,6 +23,7 @@ from .sections import SHF_ALLOC, SHF_EXECINSTR, SHF_MERGE, Fixup
 from .values import (
     ABSOLUTE,
     EXPRESSION,
+    GLOBAL_BINDING,
     LABEL,
     UNDEFINED,
     Bound,
@@ -76,8 +77,8 @@ class Linker:
             wanted += options.script.externs
         table.add_all(self.inputs, wanted)
         table.allocate_common()
-        layout = self.layout()
         defsyms = Defsyms(options.defsyms, self.reporter)
+        layout = self.layout(defsyms)
         assigned = [*(layout.assigned if layout else ()), *defsyms.names]
         table.define(assigned)
         table.connect(layout.provided if layout else PROVIDED)
@@ -87,6 +88,12 @@ class Linker:
         if layout is not None:
             self.outputs = layout.place()
             self.script_symbols = layout.symbols
+            for made in layout.symbols:
+                # What only the script itself asks for.
+                table.provided.setdefault(
+                    made.name,
+                    Symbol(made.name, ABSOLUTE, value=made.value, binding=GLOBAL_BINDING),
+                )
         else:
             self.outputs = collect(everything)
             addresses = place(self.outputs, options.text_base, options.section_addresses)
@@ -109,7 +116,7 @@ class Linker:
             for text in (item.source, *(place.source for _, place in item.chain))
         )
         self.symbols.add_all(self.inputs, [])
-        layout = self.layout()
+        layout = self.layout(Defsyms([], self.reporter))
         known = {*(layout.assigned if layout else ()), *(layout.provided if layout else PROVIDED)}
         known.update(name for name, _ in self.options.defsyms)
         for unit in self.units:
@@ -119,14 +126,14 @@ class Linker:
                 if symbol.used_at >= 0 and not find_word(wrong, name)[1]:
                     self.unresolved(unit, Unresolved(symbol), symbol.used_at)
 
-    def layout(self) -> ScriptLayout | None:
+    def layout(self, defsyms: Defsyms) -> ScriptLayout | None:
         """The layout that a linker script asks for, None for the usual one."""
         options = self.options
         if options.script is None:
             return None
         return ScriptLayout(
             options.script, self.units, self.reporter, options.section_addresses, self.lookup,
-            self.set_value,
+            self.set_value, lambda: defsyms.numbers(self.lookup),
         )  # fmt: skip
 
     def lookup(self, name: str) -> int | None:

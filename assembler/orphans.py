@@ -17,6 +17,9 @@ from .sections import (
     Section,
 )
 
+DISCARD = "/DISCARD/"
+"""The output section of a script whose content is left away."""
+_USUAL = (".text", ".rodata", ".data", ".bss")
 Item: TypeAlias = OutputSection | Assign | Assert | Output
 
 
@@ -37,8 +40,19 @@ def with_orphans(
             continue
         kind = _kind(flags, orphan.type)
         best, score = len(items), -1
+        named = [
+            i for i, item in enumerate(items)
+            if isinstance(item, OutputSection) and item.name == _USUAL[kind]
+        ]  # fmt: skip
+        if named:
+            # Behind the section of the usual name, and what went there before.
+            best = named[0] + 1
+            while best < len(items) and isinstance(items[best], Output):
+                best += 1
+            items.insert(_behind(items, best), orphan)
+            continue
         for index, item in enumerate(items):
-            if isinstance(item, OutputSection):
+            if isinstance(item, OutputSection) and item.name != DISCARD:
                 members = [s for st in item.statements for s in wanted.get(id(st), ())]
             elif isinstance(item, Output):
                 members = item.sections

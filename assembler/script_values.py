@@ -35,6 +35,8 @@ class Evaluator:
         self.values: dict[str, Value] = {}
         self.dot: Value | None = None
         self.strict = True
+        self.asked: set[str] = set()
+        """Names that an expression wanted in vain, while that is no mistake yet."""
 
     def error(self, message: str, at: int, hint: str = "") -> ScriptError:
         """An error at a place of the script."""
@@ -47,6 +49,10 @@ class Evaluator:
     def region(self, name: str, at: int) -> tuple[int, int]:
         """(origin, length) of a memory region."""
         raise self.error(f"there is no memory region `{name}`", at)
+
+    def is_defined(self, name: str) -> bool:
+        """What DEFINED says of a name."""
+        return name in self.values or self.lookup(name) is not None
 
     def number(self, node: Node) -> int:
         """The value without its kind."""
@@ -74,6 +80,7 @@ class Evaluator:
         if found is not None:
             return Value(found, True)
         if not self.strict:
+            self.asked.add(node.name)
             return Value(0)
         raise self.error(
             f"`{node.name}` is not defined", node.at, did_you_mean(node.name, self.values)
@@ -126,7 +133,7 @@ class Evaluator:
             origin, length = self.region(node.name, node.at)
             return Value(origin, True) if name == "ORIGIN" else Value(length)
         if name == "DEFINED":
-            return Value(int(node.name in self.values or self.lookup(node.name) is not None))
+            return Value(int(self.is_defined(node.name)))
         if name == "CONSTANT":
             if node.name not in _CONSTANTS:
                 raise self.error(f"`{node.name}` is not a constant", node.at,

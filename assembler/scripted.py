@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .diagnostics import Reporter, did_you_mean
 from .layout import Output, output_name, up
-from .orphans import flags_of, pattern_of, type_of, with_orphans
+from .orphans import DISCARD, flags_of, pattern_of, type_of, with_orphans
 from .resolve import LinkUnit
 from .script_nodes import (
     Assert,
@@ -48,10 +48,13 @@ class ScriptSymbol:
 
 @dataclass
 class _Region:
+    """A memory region as far as it is used; ``moved`` is how far from their addresses its last
+    sections are loaded."""
+
     origin: int
     length: int
     at: int = 0
-    full: bool = False
+    moved: int = 0
 
 
 @dataclass
@@ -75,8 +78,10 @@ class ScriptLayout(Evaluator):
         fixed: Mapping[str, int],
         lookup: Lookup,
         publish: Callable[[str, int], None],
+        given: Callable[[], Iterable[tuple[str, int]]],
     ) -> None:
         super().__init__(script, lookup)
+        self.given = given
         self.units = units
         self.reporter = reporter
         self.fixed = fixed
@@ -88,6 +93,7 @@ class ScriptLayout(Evaluator):
         self.wanted: dict[int, list[Section]] = {}
         self.orphans: dict[str, Output] = {}
         self.referenced: frozenset[str] = frozenset()
+        self.seen: set[str] = set()
         assigns = list(self.assignments())
         self.assigned = [a.name for a in assigns if not a.provide and a.name != "."]
         self.provided = [a.name for a in assigns if a.provide]
@@ -168,6 +174,10 @@ class ScriptLayout(Evaluator):
         """Place everything once."""
         self.dot = Value(0, True)
         self.current = None
+        self.seen.clear()
+        for name, number in self.given():
+            self.values[name] = Value(number)
+            self.seen.add(name)
         self.regions = {}
         for name, region in self.script.regions.items():
             origin, length = self.number(region.origin), self.number(region.length)
@@ -180,8 +190,8 @@ class ScriptLayout(Evaluator):
             if isinstance(item, Assign | Assert):
                 self.simple(item)
             elif isinstance(item, Output):
-                outputs.append(self.orphan(item))
-            elif item.name == "/DISCARD/":
+                outputs.append(self.orphan(item, previous))
+            elif item.name == DISCARD:
                 continue
             else:
                 previous = item.region or previous
@@ -194,6 +204,8 @@ class ScriptLayout(Evaluator):
             if self.strict and not self.number(item.condition):
                 raise self.error(item.message or "this assertion does not hold", item.at)
             return
+        if item.provide and not self.needs(item.name):
+            return
         value = self.value(item.value)
         if item.op != "=":
             old = self.symbol(Sym(item.name, item.at))
@@ -202,8 +214,6 @@ class ScriptLayout(Evaluator):
         if item.name == ".":
             self.move(value, item.at)
             return
-        if item.provide and not self.needs(item.name):
-            return
         if not -_MEMORY < value.number < 2 * _MEMORY:
             value = Value(value.number & (_MEMORY - 1), value.address)
         inside = self.current is not None
@@ -211,6 +221,7 @@ class ScriptLayout(Evaluator):
             # In a section a plain number counts from its beginning only for `.`.
             inside = False
         self.values[item.name] = value
+        self.seen.add(item.name)
         made = self.defined.setdefault(item.name, ScriptSymbol(item.name))
         made.value = value.number & (_MEMORY - 1)
         made.section = self.current.name if inside and self.current is not None else ""
@@ -220,7 +231,11 @@ class ScriptLayout(Evaluator):
         """Whether PROVIDE has to define the name: somebody asks, and nobody else defines it."""
         if name in self.defined:
             return True
-        return name in self.referenced and self.is_open(name)
+        return (name in self.referenced or name in self.asked) and self.is_open(name)
+
+    def is_defined(self, name: str) -> bool:
+        """What DEFINED says: an input, or an earlier line of the script, defines the name."""
+        return name in self.seen or not self.is_open(name)
 
     def is_open(self, name: str) -> bool:
         """Whether no input defines the shared name."""
@@ -327,6 +342,7 @@ class ScriptLayout(Evaluator):
         if not content and not placed.moved and not stored:
             # Nothing is in it: the script goes on where it was.
             output.size = 0
+            self.set_load(item, output, region)
             if item.address is None and item.name not in self.fixed:
                 self.dot = Value(max(saved.number, start), True) if region is None else saved
             return output
@@ -359,6 +375,11 @@ class ScriptLayout(Evaluator):
             load = up(target.at, output.align)
             if target is not region and not output.nobits:
                 target.at = load + output.size
+        elif region is not None:
+            # Where nothing is said, sections stay together.
+            load += region.moved
+        if region is not None:
+            region.moved = load - output.address
         output.load_offset = load - output.address
         self.placed[output.name].load = load
 
@@ -407,15 +428,17 @@ class ScriptLayout(Evaluator):
             self.dot = Value(self.dot.number + section.size, True)
         return False
 
-    def orphan(self, orphan: Output) -> Output:
-        """A section that the script does not mention."""
+    def orphan(self, orphan: Output, region_name: str) -> Output:
+        """A section that the script does not mention; it stays in the region before it."""
         assert self.dot is not None
         output = Output(orphan.name, flags_of(orphan.sections), type_of(orphan.sections))
         self.placed[orphan.name] = _Placed(output)
         if not output.flags & SHF_ALLOC:
             return self.unloaded(output, orphan.sections, output.flags)
         align = max([s.align for s in orphan.sections if s.size], default=1)
-        start = self.fixed.get(orphan.name, up(self.dot.number, align))
+        region = self.regions.get(region_name)
+        free = self.dot.number if region is None else region.at
+        start = self.fixed.get(orphan.name, up(free, align))
         output.address = at = start
         for section in orphan.sections:
             at = up(at, section.align) if section.size else at
@@ -424,6 +447,10 @@ class ScriptLayout(Evaluator):
             output.parts.append(((0, ""), section))
         output.size = at - start
         self.dot = Value(at, True)
+        if region is not None and orphan.name not in self.fixed:
+            region.at = at
+            output.load_offset = region.moved
+            self.placed[orphan.name].load = start + region.moved
         return output
 
     # -- what expressions ask for ------------------------------------------------------------
