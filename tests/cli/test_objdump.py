@@ -68,6 +68,15 @@ def test_relocations_and_source_between_the_instructions(cli, folder):
     assert ".debug" not in cli("objdump", "-h", "main.o").out
 
 
+def test_c_is_format_obj(cli, folder):
+    assert cli("asm", "main.s", "--format", "obj", "-o", "first.o").code == 0
+    assert cli("asm", "-c", "main.s", "-o", "second.o").code == 0
+    assert (folder / "first.o").read_bytes() == (folder / "second.o").read_bytes()
+    wrong = cli("asm", "-c", "main.s", "--format", "bin", "-o", "x.bin")
+    assert (wrong.code, (folder / "x.bin").exists()) == (2, False)
+    assert "-c makes an object, --format bin does not" in wrong.err
+
+
 def test_a_listing_in_a_file(cli, folder):
     made = cli("asm", "main.s", "other.s", "-o", "x.elf", "--listing-file", "x.lst")
     assert made.code == 0
