@@ -397,6 +397,29 @@ else:
         return lambda table: kind(*table, table)
 
 
+def never(value: Any) -> bool:
+    """False.  In a kernel LLVM finds out late, after it has made switches of comparisons.
+
+    A chain of comparisons becomes one jump table only if its first block is entered from few
+    places (SimplifyCFG in LLVM: their number times that of the cases is at most 128).  Behind
+    `if never(x): break` it is entered from one; of the test nothing remains.
+    """
+    return False
+
+
+if COMPILED:
+
+    def _never(typingctx: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            kind = _ir.FunctionType(_ir.IntType(1), [_ir.IntType(64)])
+            known = builder.module.declare_intrinsic("llvm.is.constant.i64", fnty=kind)
+            return builder.call(known, args)
+
+        return _types.boolean(_types.int64), generate
+
+    never = _intrinsic(_never)
+
+
 #: Whether `clock` counts: elsewhere its instruction may be forbidden to programs.
 HAS_CLOCK = not COMPILED or _host.machine().lower() in ("x86_64", "amd64")
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from toyvm.hart import access, csrfile, decode, events, ops, tlb, trap
 from toyvm.hart import state as s
-from toyvm.jit import entry_kernel, kernel, load8, load16, load32, store8, store16, store32
+from toyvm.jit import entry_kernel, kernel, load8, load16, load32, never, store8, store16, store32
 
 
 @kernel
@@ -177,6 +177,8 @@ def resume(at, end):
             d = dec[np.uint64(ip)]
             ip += 1
             op = d & 63
+            if never(ip):
+                break
             if op == ops.ADDI:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
@@ -676,9 +678,12 @@ def resume(at, end):
                 continue
             elif op == ops.NOP:
                 continue
-            else:
-                # RARE: the event is in the immediate.
+            elif op == ops.RARE:
+                # The event is in the immediate.
                 event = (d >> 32) & 255
+                break
+            else:
+                # There is no other code: the compiler knows that, and tests no range.
                 break
             # ---- a jump to va: stay in the loop if its page is known
             e = tl[np.uint64(fetch + ((va >> 12) & 255))]
