@@ -8,6 +8,8 @@ numbers are the same on any computer and however busy it is, so a bound can be n
 from __future__ import annotations
 
 import platform
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -311,3 +313,46 @@ def test_code_that_does_not_pay_is_translated_a_few_times_only(
     # of the interval apart from it at most.
     judged = tier2._REVIEW * INTERVAL * 1.25
     assert translator.steps() <= tier2._STRIKES * judged * 2 / 3
+
+
+# ---- host instructions of the loop -------------------------------------------------------------
+
+
+def machine_code_around(address: int) -> tuple[int, bytes]:
+    """Where the mapping with `address` begins, and its bytes."""
+    import ctypes
+
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        first, last = (int(place, 16) for place in line.split()[0].split("-"))
+        if first <= address < last:
+            return first, ctypes.string_at(first, last - first)
+    raise AssertionError(f"{address:#x} is not mapped")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc/self/maps")
+def test_the_loop_dispatches_through_one_table() -> None:
+    """From a decoded word to its arm: mask the code, jump; no range check, no second table.
+
+    There was a second table for a third of the codes, and nobody noticed but for the time.
+    """
+    import capstone
+
+    from toyvm.hart.execute import execute
+
+    machine = Machine(ram=RAM, bios="none")
+    machine.load(guest("pass\n"))
+    assert machine.run(10).reason == "exit"
+    (compiled,) = execute.overloads.values()
+    name = compiled.fndesc.llvm_func_name
+    start, code = machine_code_around(compiled.library.get_pointer_to_function(name))
+    disassembler = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    disassembler.skipdata = True
+    lines = [
+        f"{mnemonic} {operands}"
+        for _, _, mnemonic, operands in disassembler.disasm_lite(code, start)
+    ]
+    masks = [at for at, line in enumerate(lines) if re.fullmatch(r"and e\w+, 0x3f", line)]
+    jumps = [at for at in masks if re.match(r"jmp .*\*8", lines[at + 1])]
+    near = [at for at in masks if any(re.match(r"jmp .*\*8", line) for line in lines[at : at + 8])]
+    assert len(jumps) == 1, [lines[at : at + 8] for at in near]
+    assert near == jumps

@@ -369,23 +369,28 @@ def resume(at, end):
                     continue
                 event = np.int64(events.EVENT_BUDGET)
                 break
-            elif op == ops.ADD_BLT:
+            elif op == ops.LW_LW:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
-                b = np.int64(x[np.uint64((d >> 16) & 255)])
-                x[np.uint64((d >> 24) & 255)] = np.uint32((a + b) & s.MASK32)
+                va = (a + (d >> 32)) & s.MASK32
+                e = tl[np.uint64(read + ((va >> 12) & 255))]
+                if (e & s.MASK32) != (va & 0xFFFF_F003):
+                    d = (d & ~np.int64(63)) | ops.LW
+                    event = np.int64(events.EVENT_MEMORY)
+                    break
+                e = ((e >> 32) + va) & s.MASK32
+                x[np.uint64((d >> 24) & 255)] = np.uint32(load32(ram, e))
                 d = dec[np.uint64(ip)]
-                if d & 63 != ops.BLT_NEAR:
+                if d & 63 != ops.LW:
                     continue
                 ip += 1
-                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
-                if a >= b:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                va = (a + (d >> 32)) & s.MASK32
+                e = tl[np.uint64(read + ((va >> 12) & 255))]
+                if (e & s.MASK32) == (va & 0xFFFF_F003):
+                    e = ((e >> 32) + va) & s.MASK32
+                    x[np.uint64((d >> 24) & 255)] = np.uint32(load32(ram, e))
                     continue
-                ip += d >> 32
-                lim += d >> 32
-                if ip < lim:
-                    continue
-                event = np.int64(events.EVENT_BUDGET)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.ADD_BLTU:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
@@ -405,23 +410,23 @@ def resume(at, end):
                     continue
                 event = np.int64(events.EVENT_BUDGET)
                 break
-            elif op == ops.ANDI_BEQ:
+            elif op == ops.LW_ADDI:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
-                x[np.uint64((d >> 24) & 255)] = np.uint32((a & (d >> 32)) & s.MASK32)
+                va = (a + (d >> 32)) & s.MASK32
+                e = tl[np.uint64(read + ((va >> 12) & 255))]
+                if (e & s.MASK32) != (va & 0xFFFF_F003):
+                    d = (d & ~np.int64(63)) | ops.LW
+                    event = np.int64(events.EVENT_MEMORY)
+                    break
+                e = ((e >> 32) + va) & s.MASK32
+                x[np.uint64((d >> 24) & 255)] = np.uint32(load32(ram, e))
                 d = dec[np.uint64(ip)]
-                if d & 63 != ops.BEQ_NEAR:
+                if d & 63 != ops.ADDI:
                     continue
                 ip += 1
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
-                b = np.int64(x[np.uint64((d >> 16) & 255)])
-                if a != b:
-                    continue
-                ip += d >> 32
-                lim += d >> 32
-                if ip < lim:
-                    continue
-                event = np.int64(events.EVENT_BUDGET)
-                break
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
+                continue
             elif op == ops.SLLI_ADD:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 x[np.uint64((d >> 24) & 255)] = np.uint32((a << (d >> 32)) & s.MASK32)
@@ -460,22 +465,28 @@ def resume(at, end):
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
                 continue
-            elif op == ops.ADDI_BGE:
+            elif op == ops.SW_SW:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
-                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
+                va = (a + (d >> 32)) & s.MASK32
+                e = tl[np.uint64(write + ((va >> 12) & 255))]
+                if (e & s.MASK32) != (va & 0xFFFF_F003):
+                    d = (d & ~np.int64(63)) | ops.SW
+                    event = np.int64(events.EVENT_MEMORY)
+                    break
+                store32(ram, ((e >> 32) + va) & s.MASK32, np.int64(x[np.uint64((d >> 16) & 255)]))
                 d = dec[np.uint64(ip)]
-                if d & 63 != ops.BGE_NEAR:
+                if d & 63 != ops.SW:
                     continue
                 ip += 1
-                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
-                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
-                if a < b:
+                a = np.int64(x[np.uint64((d >> 8) & 255)])
+                va = (a + (d >> 32)) & s.MASK32
+                e = tl[np.uint64(write + ((va >> 12) & 255))]
+                if (e & s.MASK32) == (va & 0xFFFF_F003):
+                    store32(
+                        ram, ((e >> 32) + va) & s.MASK32, np.int64(x[np.uint64((d >> 16) & 255)])
+                    )
                     continue
-                ip += d >> 32
-                lim += d >> 32
-                if ip < lim:
-                    continue
-                event = np.int64(events.EVENT_BUDGET)
+                event = np.int64(events.EVENT_MEMORY)
                 break
             elif op == ops.LUI_ADDI:
                 x[np.uint64((d >> 24) & 255)] = np.uint32((d >> 32) & s.MASK32)
