@@ -397,16 +397,17 @@ else:
         return lambda table: kind(*table, table)
 
 
-def never(value: Any) -> bool:
-    """False.  In a kernel LLVM finds out late, after it has made switches of comparisons.
-
-    A chain of comparisons becomes one jump table only if its first block is entered from few
-    places (SimplifyCFG in LLVM: their number times that of the cases is at most 128).  Behind
-    `if never(x): break` it is entered from one; of the test nothing remains.
-    """
+def _never_in_python(value: Any) -> bool:
     return False
 
 
+never: Any = _never_in_python
+"""In a kernel: `never(x)` is False, which LLVM finds out late, after it has made switches.
+
+A chain of comparisons becomes one jump table only if its first block is entered from few places
+(SimplifyCFG in LLVM: their number times that of the cases is at most 128).  Behind
+`if never(x): break` it is entered from one; of the test nothing remains.
+"""
 if COMPILED:
 
     def _never(typingctx: Any, value: Any) -> Any:

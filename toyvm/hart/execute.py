@@ -15,48 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from toyvm.hart import access, csrfile, decode, events, ops, tlb, trap
+from toyvm.hart import access, arithmetic, csrfile, decode, events, ops, tlb, trap
 from toyvm.hart import state as s
 from toyvm.jit import entry_kernel, kernel, load8, load16, load32, never, store8, store16, store32
-
-
-@kernel
-def _divide(a, b):
-    """DIV: truncates, -1 for b = 0 (Unprivileged 20191213 §7.2); a and b in int32 range."""
-    if b == 0:
-        return np.int64(-1)
-    dividend = -a if a < 0 else a
-    divisor = -b if b < 0 else b
-    quotient = dividend // divisor
-    return -quotient if (a < 0) != (b < 0) else quotient
-
-
-@kernel
-def _remainder(a, b):
-    """REM: the sign of the dividend, a for b = 0; a and b in int32 range."""
-    if b == 0:
-        return a
-    dividend = -a if a < 0 else a
-    remainder = dividend % (-b if b < 0 else b)
-    return -remainder if a < 0 else remainder
-
-
-@kernel
-def _divide_unsigned(a, b):
-    """DIVU: all ones for b = 0; a and b in uint32 range."""
-    return np.int64(-1) if b == 0 else a // b
-
-
-@kernel
-def _remainder_unsigned(a, b):
-    """REMU: a for b = 0; a and b in uint32 range."""
-    return a if b == 0 else a % b
-
-
-@kernel
-def _mulhu(a, b):
-    """High word of an unsigned product; a and b in uint32 range."""
-    return np.int64((np.uint64(a) * np.uint64(b)) >> np.uint64(32))
 
 
 @entry_kernel
@@ -665,27 +626,31 @@ def resume(at, end):
             elif op == ops.MULHU:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 b = np.int64(x[np.uint64((d >> 16) & 255)])
-                x[np.uint64((d >> 24) & 255)] = np.uint32((_mulhu(a, b)) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32(arithmetic.mulhu(a, b) & s.MASK32)
                 continue
             elif op == ops.DIV:
                 a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
                 b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
-                x[np.uint64((d >> 24) & 255)] = np.uint32((_divide(a, b)) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32(arithmetic.divide(a, b) & s.MASK32)
                 continue
             elif op == ops.DIVU:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 b = np.int64(x[np.uint64((d >> 16) & 255)])
-                x[np.uint64((d >> 24) & 255)] = np.uint32((_divide_unsigned(a, b)) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32(
+                    (arithmetic.divide_unsigned(a, b)) & s.MASK32
+                )
                 continue
             elif op == ops.REM:
                 a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
                 b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
-                x[np.uint64((d >> 24) & 255)] = np.uint32((_remainder(a, b)) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32(arithmetic.remainder(a, b) & s.MASK32)
                 continue
             elif op == ops.REMU:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 b = np.int64(x[np.uint64((d >> 16) & 255)])
-                x[np.uint64((d >> 24) & 255)] = np.uint32((_remainder_unsigned(a, b)) & s.MASK32)
+                x[np.uint64((d >> 24) & 255)] = np.uint32(
+                    (arithmetic.remainder_unsigned(a, b)) & s.MASK32
+                )
                 continue
             elif op == ops.NOP:
                 continue
