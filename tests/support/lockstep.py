@@ -7,6 +7,7 @@ Some families go through the whole pipeline of users as well (``thorough``).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,15 +79,17 @@ def compile_together(regions: list[Region]) -> tuple[Any, list[Translated]]:
     return engine, [Translated(region, part, users=1) for region, part in made]
 
 
+_FUNCTION = re.compile(r"^define .*?^}\n", re.MULTILINE | re.DOTALL)
+
+
 def one_text(modules: list[str]) -> str:
     """The text of one module with the function of each of these, and once what they all say."""
-    functions: list[str] = []
-    shared: dict[str, None] = {}
+    parts: dict[str, None] = {}
     for text in modules:
-        start, end = text.index("define "), text.rindex("\n}\n") + 3
-        functions.append(text[start:end])
-        shared.update(dict.fromkeys((text[:start] + text[end:]).splitlines()))
-    return "".join(functions) + "\n".join(shared) + "\n"
+        parts.update(dict.fromkeys(_FUNCTION.findall(text)))
+    for text in modules:
+        parts.update(dict.fromkeys(_FUNCTION.sub("", text).splitlines(keepends=True)))
+    return "".join(parts)
 
 
 def regions_of(image: bytes, start: int, pages: int) -> list[tuple[int, Region]]:
