@@ -9,7 +9,7 @@ from .expressions import Expr, Name, parse
 from .lexer import Span
 from .limits import Limits
 from .operands import LIKE_REGISTER, not_a_register
-from .regnames import by_compiler, declared, not_a_name, not_a_symbol, says_symbol
+from .regnames import by_compiler, declared, not_a_name, not_a_symbol, said
 from .reporting import Reporting
 from .sections import SHF_EXECINSTR, SHT_NOBITS, Section
 from .values import (
@@ -41,7 +41,8 @@ class Names(Reporting, Scope):
         self.numeric_ahead: dict[int, Symbol] = {}
         self.numeric_count: dict[int, int] = {}
         self.texts: list[str] = []
-        self._judged = 0
+        self._judged = self._read = 0
+        self._said: frozenset[str] = frozenset()
         self._meant: frozenset[str] = frozenset()
 
     def define_label(self, name: str, quoted: bool = False) -> bool:
@@ -103,7 +104,7 @@ class Names(Reporting, Scope):
         """The symbol of that name, created undefined if it is new."""
         symbol = self.symbols.get(name)
         if symbol is None:
-            if quoted and not says_symbol(name, self.texts):
+            if quoted and not self.says(name):
                 raise not_a_name(name)
             symbol = self.new_symbol(name)
         if symbol.used_at < 0:
@@ -126,6 +127,13 @@ class Names(Reporting, Scope):
             self._meant |= declared(self.texts[self._judged :])
             self._judged = len(self.texts)
         return name in self._meant or self.compiled
+
+    def says(self, name: str) -> bool:
+        """Whether the source has a symbol of that name somewhere."""
+        if self._read != len(self.texts):
+            self._said |= said(self.texts[self._read :])
+            self._read = len(self.texts)
+        return name in self._said
 
     @property
     def compiled(self) -> bool:

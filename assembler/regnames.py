@@ -27,6 +27,16 @@ _DECLARED = re.compile(
     re.VERBOSE | re.MULTILINE | re.ASCII,
 )
 _WORD = re.compile(r"[\w.$]+", re.ASCII)
+_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)+)"')
+_QUOTING = re.compile(r"\\([\\\"])")
+_DEFINED = re.compile(
+    r"""(?:"((?:[^"\\\n]|\\.)+)"|(?<![\w.$])([\w.$]+))[ \t]*(?::(?!:)|=(?!=))""", re.ASCII
+)
+_IN_DIRECTIVE = re.compile(
+    r"""^[ \t]*\.(?:globl|global|local|weak|extern|comm|common|lcomm|set|equ|equiv|eqv|type|hidden
+        |weakref)[ \t][^\n]*"[^\n]*""",
+    re.MULTILINE | re.VERBOSE,
+)
 _COMPILER = re.compile(r'^[ \t]*\.ident[ \t]+"[^"\n]*(?:GCC|clang)', re.MULTILINE)
 
 
@@ -53,16 +63,15 @@ def not_a_symbol(name: str) -> Problem:
     )
 
 
-def says_symbol(name: str, texts: Iterable[str]) -> bool:
-    """Whether the texts define or declare a symbol of that name, which may stand in quotes."""
-    quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    anywhere = re.escape(quoted)
-    word = rf"(?:{anywhere}|(?<![\w.$]){re.escape(name)})"
-    kinds = "globl|global|local|weak|extern|comm|common|lcomm|set|equ|equiv|eqv|type|hidden|weakref"
-    defined = re.compile(
-        rf"{word}[ \t]*(?::(?!:)|=(?!=))|^[ \t]*\.(?:{kinds})[ \t][^\n]*{anywhere}", re.MULTILINE
-    )
-    return any(defined.search(text) is not None for text in texts)
+def said(texts: Iterable[str]) -> frozenset[str]:
+    """Names that the texts define, or declare in quotes: what a text in quotes can mean."""
+    found: set[str] = set()
+    for text in texts:
+        for match in _DEFINED.finditer(text):
+            found.add(match[1] or match[2])
+        for match in _IN_DIRECTIVE.finditer(text):
+            found.update(_QUOTED.findall(match[0]))
+    return frozenset(_QUOTING.sub(r"\1", name) for name in found)
 
 
 def not_a_name(text: str) -> Problem:

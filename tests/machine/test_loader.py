@@ -111,6 +111,7 @@ def test_an_entry_that_is_not_used_is_warned_about() -> None:
     assert machine.pc == BASE
     assert len(machine.warnings) == 1
     assert "its entry 0x80000008 is ignored" in machine.warnings[0]
+    assert "let a linker script put the start code first" in machine.warnings[0]
     assert "0x80000000" in machine.warnings[0]
 
 

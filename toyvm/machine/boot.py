@@ -170,7 +170,8 @@ def _ignored_entries(
         if start == base:
             return [
                 f"{name}: its entry {entry:#x} is ignored: without firmware the "
-                f"hart starts at {base:#x}, as on QEMU"
+                f"hart starts at {base:#x}, as on QEMU; let a linker script put the start code "
+                "first (linkers put gcc's main, in .text.startup, before .text)"
             ]
         return [
             f"{name}: its entry {entry:#x} is ignored: the firmware enters a kernel at its lowest "
