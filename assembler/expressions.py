@@ -91,6 +91,11 @@ _TOKEN = re.compile(
 )
 _NUMBER = re.compile(r"0[xX](?P<hex>[0-9a-fA-F]+)$|0[bB](?P<bin>[01]+)$|(?P<dec>[0-9]+)$")
 
+# What other assemblers write.
+_FOREIGN = {
+    "[": "memory is written offset(register), as in 0(a1)",
+    "=": "a name alone is meant: `la` loads the address of a label, `li` a number",
+}
 _QUOTING = re.compile(r"\\([\\\"])")
 
 
@@ -163,6 +168,7 @@ class _Parser:
         return self.fail(
             f"unexpected `{printable(self.token)}` in this expression",
             expected="a number or a symbol",
+            hint=_FOREIGN.get(self.token, ""),
         )
 
     def parse(self) -> Expr:
@@ -176,7 +182,7 @@ class _Parser:
                     f"unexpected character `{printable(self.token)}`",
                     hint="a line cannot be continued; parameters such as \\x live inside macros"
                     if self.token == "\\"
-                    else "",
+                    else _FOREIGN.get(self.token, ""),
                 )
             if self.token == "(" and ")" not in self.text[self.start :]:
                 raise self.fail("this `(` is never closed")

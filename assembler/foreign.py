@@ -37,6 +37,7 @@ FOREIGN = {
     "inc": "addi a0, a0, 1",
     "dec": "addi a0, a0, -1",
     "int": "`ecall` asks the system",
+    "muli": "`mul` takes registers only: li t0, 3 and then mul with t0",
     "hlt": "`wfi` waits for an interrupt",
     "lea": "`la` loads the address of a label",
     "shl": "`sll` and `slli` shift to the left",

@@ -62,6 +62,7 @@ _CONTROL = frozenset(
     ]
 )
 
+_NUMBER_SIGN = re.compile(r",\s*#\s*-?[0-9]").search
 _LABEL_ALONE = re.compile(r"(?:[A-Za-z_.$][\w.$]*|[0-9]+):", re.ASCII).fullmatch
 # The text of a directive: one string, or no quotes at all; then perhaps a comment.
 _PLAIN_TEXT = re.compile(
@@ -309,6 +310,9 @@ class Unit(Content):
                     if len(words) > 1 and words[0] in NUMBERS:
                         problem.hint = "operands have commas between them: " + ", ".join(words)
                     break
+        line = self.positions.text(self.place) if self.place >= 0 else ""
+        if problem.message == "a value is missing here" and _NUMBER_SIGN(line) is not None:
+            problem.hint = "`#` begins a comment; numbers stand without it"
         self.report(problem)
 
     def directive(self, op: str, args: Span) -> None:
@@ -371,7 +375,8 @@ class Unit(Content):
         elif op in RV64_ONLY:
             notes = [f"`{op}` is an instruction of RV64; registers here have 32 bits"]
         hint = FOREIGN.get(op.lower()) or did_you_mean(op, known, self.misfit(args))
-        if not args.text and not (hint and len(op) < 4):
+        foreign = op.lower() in FOREIGN
+        if not args.text and not foreign and not (hint and len(op) < 4):
             hint = f"a label ends with a colon: `{op[:60]}:`"
             near = similar(op, known)
             hint += f"; an instruction would be `{near}`" if near else ""

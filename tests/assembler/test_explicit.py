@@ -82,3 +82,19 @@ def test_mistakes_are_explained_at_their_place(line, column, message):
         assemble(Source("a.s", f"_start:\nx: nop\n{line}\n"))
     (found,) = caught.value.errors
     assert (found.line, found.column, found.message) == (3, column, message)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("lw a0, [a1]", "memory is written offset(register), as in 0(a1)"),
+        ("la a0, =x", "a name alone is meant: `la` loads the address of a label, `li` a number"),
+        ("addi a0, a0, #4", "`#` begins a comment; numbers stand without it"),
+        ("syscall", "`ecall` asks the system"),
+        ("muli a0, a0, 3", "`mul` takes registers only: li t0, 3 and then mul with t0"),
+    ],
+)
+def test_what_other_assemblers_write_is_recognised(line, hint):
+    with pytest.raises(AssemblyError) as caught:
+        assemble(Source("a.s", f"_start:\nx: {line}\n"))
+    assert [d.hint for d in caught.value.errors] == [hint]
