@@ -23,9 +23,12 @@ BOUNDS = (
     ("hypervisor/test_short_kernels.py",),
     ("devices",),
 )
+#: Their tests call one kernel at a time, which only plain Python can.
+KERNELS = ("tables", "fences", "roots", "fill", "mmio", "vcpu", "run")
 UNCOMPILED = (
     ("hypervisor/test_privilege.py",),
     ("hypervisor/test_shadow.py",),
+    tuple(f"hypervisor/test_kernels_{name}.py" for name in KERNELS),
 )
 
 

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hypervisor import twin
+from toyvm.jit import COMPILED
+
+#: They call one kernel at a time, which only plain Python can: tests/house/test_modes.py runs them.
+collect_ignore_glob = ["test_kernels_*.py"] if COMPILED else []
 
 
 @pytest.fixture(params=twin.VARIANTS, ids="-".join)

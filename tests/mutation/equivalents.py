@@ -39,6 +39,8 @@ EQUIVALENT: dict[str, str] = {
     "hypervisor.shadow.look: 0 + 1 (6)": _UNUSED,
     "hypervisor.shadow.look: 0 + 1 (7)": _UNUSED,
     "hypervisor.shadow.sync: `pa < 0` with LtE": _NOTHING_AT_0,
+    "hypervisor.shadow.touch: 0 + 1": _NOTHING_AT_0,
+    "hypervisor.shadow.touch: `pa < 0` with LtE": _NOTHING_AT_0,
     "hypervisor.vcpu.run: `v[s.STEPS] < until` with LtE": (
         "entered with no step left, the hart comes back at once and the loop prepares again"
     ),

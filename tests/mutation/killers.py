@@ -22,6 +22,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from guestos import build, manifest
 from tests.hart import test_csr_every as every
 from tests.hart import test_csr_exhaustive as csrs
@@ -140,6 +142,12 @@ def in_variant(check: Callable[[], Any], variant: tuple[str, str]) -> None:
         twin.VARIANT[:] = before
 
 
+def patching(check: Callable[..., Any]) -> None:
+    """A check that replaces things, and puts them back."""
+    with pytest.MonkeyPatch.context() as patch:
+        check(monkeypatch=patch)
+
+
 @cache
 def program(seed: int) -> short.Short:
     return short.short_program(seed)
@@ -199,6 +207,10 @@ DIRECTED: dict[str, tuple[str, ...]] = {
         *("hypervisor.test_code_pages", "hypervisor.test_contexts", "hypervisor.test_withdrawal"),
     ),
     "hypervisor": (
+        *("hypervisor.test_kernels_tables", "hypervisor.test_kernels_fences"),
+        *("hypervisor.test_kernels_roots", "hypervisor.test_kernels_fill"),
+        *("hypervisor.test_kernels_mmio", "hypervisor.test_kernels_vcpu"),
+        "hypervisor.test_kernels_run",
         *("hypervisor.test_memory", "hypervisor.test_regressions", "hypervisor.test_privilege"),
         *("hypervisor.test_paravirtual", "hypervisor.test_code_pages", "hypervisor.test_frames"),
         *("hypervisor.test_shadow", "hypervisor.test_ledger", "hypervisor.test_vcpus"),
@@ -234,14 +246,17 @@ def directed(name: str, every_variant: bool) -> Iterator[Killer]:
             continue
         wanted = function.__code__.co_varnames[: function.__code__.co_argcount]
         for given in _parameters(function):
-            if set(wanted) - set(given) - {"variant"}:
+            if set(wanted) - set(given) - {"variant", "monkeypatch"}:
                 continue
             text = ", ".join(str(value) for value in given.values())
             for variant in twin.VARIANTS if whole or "variant" in wanted else [("u", "lazy")]:
                 if variant != ("u", "lazy") and not every_variant:
                     continue
                 all_given = given | ({"variant": variant} if "variant" in wanted else {})
-                check = partial(in_variant, partial(function, **all_given), variant)
+                call = partial(function, **all_given)
+                if "monkeypatch" in wanted:
+                    call = partial(patching, call)
+                check = partial(in_variant, call, variant)
                 yield Killer(f"{name}.{test}[{text}] {'-'.join(variant)}", check, file)
 
 
