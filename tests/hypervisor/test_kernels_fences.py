@@ -45,6 +45,7 @@ def fenced(pointer: int, mask: int = 0, leaf: int = 0) -> dict[tuple[str, int], 
         b.put(21, i, real(0, V | R))
     for i in (0, 8, 9, 10, 1023):
         b.put(23, i, leaf)
+    b.put(24, 0, real(1, V | R | PIECE))  # behind that table
     _, changed = b.changes(lambda: shadow._fence_address(b.h, b.c, 3, AT, mask))
     return changed
 
@@ -138,7 +139,10 @@ def test_a_fence_of_an_address_in_one_address_space() -> None:
 def test_a_fence_of_address_space_0() -> None:
     b = three_roots()
     b.c[shadow.TAGS + 3] &= ~(0x1FF << 28)
+    assert fence(b, AT + 0x1000, 0) == {}, "global"
     assert fence(b, AT, 0) == {("ram", 24 * 1024 + 9): 0}
+    assert fence(b, -1, 0).keys() >= {("ram", 24 * 1024 + 8)}
+    assert b.word(24, 10)
 
 
 def test_a_fence_of_everything_drops_every_root() -> None:
@@ -234,6 +238,13 @@ def test_a_store_to_a_leaf_flushes_its_own_address() -> None:
 def test_a_store_to_a_root_forgets_a_megapage() -> None:
     _b, changed = synced(RAM + 0x2000 + 4 * 9)
     assert changed == {("ram", 21 * 1024 + 9): 0, CONTEXT_OF_3: 0}
+
+
+def test_a_store_to_the_first_root_is_followed() -> None:
+    b = rooted(protect=1)
+    b.put(20, 9, real(0, LEAF))
+    b, changed = synced(RAM + 0x1000 + 4 * 9, b)
+    assert changed == {("ram", 20 * 1024 + 9): 0, ("h", s.CONTEXT_TAGS): 0}
 
 
 def test_a_store_to_a_root_gives_a_table_back() -> None:

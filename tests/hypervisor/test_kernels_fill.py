@@ -351,6 +351,13 @@ def test_the_first_page_of_memory_and_the_first_frame() -> None:
     assert b.word(BELOW, 0) == real(0, BASE | R | U)
 
 
+def test_a_table_in_the_first_frame() -> None:
+    b = faulting(own(7, ALL))
+    b.c[shadow.STACK + 22] = 0
+    assert fill(b, mmu.LOAD)[0] == shadow.FILLED
+    assert (b.word(ROOT, UPPER), b.word(0, LOWER)) == (real(0, V), real(15, BASE | U | R))
+
+
 def test_mprv_lends_data_another_mode() -> None:
     """A fetch goes by M-mode, a load by MPP and its tables (§3.1.6.3)."""
     status = csr.MSTATUS_MPRV | s.MODE_S << 11
@@ -385,6 +392,9 @@ def test_a_megapage_becomes_one() -> None:
     # More rights: nothing is forgotten.
     assert fill(b, mmu.STORE) == (shadow.FILLED, {place: real(1024, BASE | U | R | W)})
     assert b.known() == [0]
+    b = guest_mega(first=0)
+    fill(b, mmu.LOAD)
+    assert b.word(ROOT, UPPER) == real(0, BASE | U | R)
     b = guest_mega(leaf=ALL | G)
     fill(b, mmu.FETCH)
     assert b.word(ROOT, UPPER) == real(1024, BASE | U | X | GLOBAL)

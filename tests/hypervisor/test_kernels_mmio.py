@@ -222,6 +222,23 @@ def test_an_access_beside_ram_gives_it_no_frame() -> None:
     assert b.fmap[0] == -1
 
 
+def test_what_an_earlier_fault_left_does_not_count() -> None:
+    for cause in (12, 13, 15):
+        b = loading(RAM + 0x1_4000)
+        b.v[s.CAUSE] = cause
+        assert done(b, LW_A0)[0] == access.OK
+        assert b.fmap[20] == 40
+
+
+def test_a_store_that_is_not_allowed_gives_no_frame() -> None:
+    b = loading(0x5000)
+    b.v[s.MODE], b.v[s.SATP] = s.MODE_S, SV32 | RAM_PAGE + 1
+    b.put(9, 0, own(2, V))
+    b.put(10, 5, own(30, V | R | A))
+    assert done(b, SW_A0)[0] == access.TRAP
+    assert (b.v[s.MCAUSE], b.v[s.MTVAL], b.fmap[30]) == (15, 0x5008, -1)
+
+
 def test_an_access_without_a_frame_left() -> None:
     b = loading(RAM + 0x1_4000)
     b.c[shadow.FREE] = 0
@@ -275,6 +292,12 @@ def test_a_store_to_a_protected_table_takes_its_entries() -> None:
     b.x[11] = 0x5008
     assert done(b, AMO)[0] == access.OK
     assert b.word(41, 2) == 0
+    # The words around it are other entries.
+    for address in (0x5004, 0x500C):
+        b = protected(protect=1)
+        b.x[11] = address - 8
+        assert done(b, SW_A0)[0] == access.OK
+        assert b.word(41, 2)
     # Only its last byte reaches the entry.
     b = protected(protect=1)
     b.x[11] = 0x5005 - 8
