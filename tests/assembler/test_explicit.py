@@ -89,7 +89,7 @@ def test_mistakes_are_explained_at_their_place(line, column, message):
     [
         ("lw a0, [a1]", "memory is written offset(register), as in 0(a1)"),
         ("la a0, =x", "a name alone is meant: `la` loads the address of a label, `li` a number"),
-        ("addi a0, a0, #4", "`#` begins a comment; numbers stand without it"),
+        ("addi a0, a0, #-4", "`#` begins a comment; numbers stand without it"),
         ("syscall", "`ecall` asks the system"),
         ("muli a0, a0, 3", "`mul` takes registers only: li t0, 3 and then mul with t0"),
     ],

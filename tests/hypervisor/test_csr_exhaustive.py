@@ -33,6 +33,7 @@ class Virtual(Counting):
         assert isinstance(vm, Vm)
         self.bare = vm
         self.computers, self.views, self.fresh = [vm], self.views[1:], self.fresh[1:]
+        self.places = self.places[1:]
 
     def pmp(self) -> None:
         super().pmp()

@@ -224,6 +224,7 @@ def test_tohost_is_noticed_under_mprv() -> None:
         la   t0, tohost
         li   t1, 5
         sw   t1, 0(t0)
+        sw   zero, 4(t0)
         fail 9
         .data
         .align 3
