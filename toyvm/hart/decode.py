@@ -136,20 +136,19 @@ def fuse(first, second):
     if code == ops.ADDI:
         if then == ops.BNE_NEAR:
             return np.int64(ops.ADDI_BNE)
+        if then == ops.BGE_NEAR:
+            return np.int64(ops.ADDI_BGE)
         if then == ops.ADDI:
             return np.int64(ops.ADDI_ADDI)
     elif code == ops.ADD:
+        if then == ops.BLT_NEAR:
+            return np.int64(ops.ADD_BLT)
         if then == ops.BLTU_NEAR:
             return np.int64(ops.ADD_BLTU)
         if then == ops.LW:
             return np.int64(ops.ADD_LW)
-    elif code == ops.LW:
-        if then == ops.LW:
-            return np.int64(ops.LW_LW)
-        if then == ops.ADDI:
-            return np.int64(ops.LW_ADDI)
-    elif code == ops.SW and then == ops.SW:
-        return np.int64(ops.SW_SW)
+    elif code == ops.ANDI and then == ops.BEQ_NEAR:
+        return np.int64(ops.ANDI_BEQ)
     elif code == ops.SLLI and then == ops.ADD:
         return np.int64(ops.SLLI_ADD)
     elif code == ops.LUI and then == ops.ADDI:

@@ -330,28 +330,23 @@ def resume(at, end):
                     continue
                 event = np.int64(events.EVENT_BUDGET)
                 break
-            elif op == ops.LW_LW:
+            elif op == ops.ADD_BLT:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
-                va = (a + (d >> 32)) & s.MASK32
-                e = tl[np.uint64(read + ((va >> 12) & 255))]
-                if (e & s.MASK32) != (va & 0xFFFF_F003):
-                    d = (d & ~np.int64(63)) | ops.LW
-                    event = np.int64(events.EVENT_MEMORY)
-                    break
-                e = ((e >> 32) + va) & s.MASK32
-                x[np.uint64((d >> 24) & 255)] = np.uint32(load32(ram, e))
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + b) & s.MASK32)
                 d = dec[np.uint64(ip)]
-                if d & 63 != ops.LW:
+                if d & 63 != ops.BLT_NEAR:
                     continue
                 ip += 1
-                a = np.int64(x[np.uint64((d >> 8) & 255)])
-                va = (a + (d >> 32)) & s.MASK32
-                e = tl[np.uint64(read + ((va >> 12) & 255))]
-                if (e & s.MASK32) == (va & 0xFFFF_F003):
-                    e = ((e >> 32) + va) & s.MASK32
-                    x[np.uint64((d >> 24) & 255)] = np.uint32(load32(ram, e))
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                if a >= b:
                     continue
-                event = np.int64(events.EVENT_MEMORY)
+                ip += d >> 32
+                lim += d >> 32
+                if ip < lim:
+                    continue
+                event = np.int64(events.EVENT_BUDGET)
                 break
             elif op == ops.ADD_BLTU:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
@@ -371,23 +366,23 @@ def resume(at, end):
                     continue
                 event = np.int64(events.EVENT_BUDGET)
                 break
-            elif op == ops.LW_ADDI:
+            elif op == ops.ANDI_BEQ:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
-                va = (a + (d >> 32)) & s.MASK32
-                e = tl[np.uint64(read + ((va >> 12) & 255))]
-                if (e & s.MASK32) != (va & 0xFFFF_F003):
-                    d = (d & ~np.int64(63)) | ops.LW
-                    event = np.int64(events.EVENT_MEMORY)
-                    break
-                e = ((e >> 32) + va) & s.MASK32
-                x[np.uint64((d >> 24) & 255)] = np.uint32(load32(ram, e))
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a & (d >> 32)) & s.MASK32)
                 d = dec[np.uint64(ip)]
-                if d & 63 != ops.ADDI:
+                if d & 63 != ops.BEQ_NEAR:
                     continue
                 ip += 1
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
-                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
-                continue
+                b = np.int64(x[np.uint64((d >> 16) & 255)])
+                if a != b:
+                    continue
+                ip += d >> 32
+                lim += d >> 32
+                if ip < lim:
+                    continue
+                event = np.int64(events.EVENT_BUDGET)
+                break
             elif op == ops.SLLI_ADD:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 x[np.uint64((d >> 24) & 255)] = np.uint32((a << (d >> 32)) & s.MASK32)
@@ -426,28 +421,22 @@ def resume(at, end):
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
                 continue
-            elif op == ops.SW_SW:
+            elif op == ops.ADDI_BGE:
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
-                va = (a + (d >> 32)) & s.MASK32
-                e = tl[np.uint64(write + ((va >> 12) & 255))]
-                if (e & s.MASK32) != (va & 0xFFFF_F003):
-                    d = (d & ~np.int64(63)) | ops.SW
-                    event = np.int64(events.EVENT_MEMORY)
-                    break
-                store32(ram, ((e >> 32) + va) & s.MASK32, np.int64(x[np.uint64((d >> 16) & 255)]))
+                x[np.uint64((d >> 24) & 255)] = np.uint32((a + (d >> 32)) & s.MASK32)
                 d = dec[np.uint64(ip)]
-                if d & 63 != ops.SW:
+                if d & 63 != ops.BGE_NEAR:
                     continue
                 ip += 1
-                a = np.int64(x[np.uint64((d >> 8) & 255)])
-                va = (a + (d >> 32)) & s.MASK32
-                e = tl[np.uint64(write + ((va >> 12) & 255))]
-                if (e & s.MASK32) == (va & 0xFFFF_F003):
-                    store32(
-                        ram, ((e >> 32) + va) & s.MASK32, np.int64(x[np.uint64((d >> 16) & 255)])
-                    )
+                a = np.int64(np.int32(x[np.uint64((d >> 8) & 255)]))
+                b = np.int64(np.int32(x[np.uint64((d >> 16) & 255)]))
+                if a < b:
                     continue
-                event = np.int64(events.EVENT_MEMORY)
+                ip += d >> 32
+                lim += d >> 32
+                if ip < lim:
+                    continue
+                event = np.int64(events.EVENT_BUDGET)
                 break
             elif op == ops.LUI_ADDI:
                 x[np.uint64((d >> 24) & 255)] = np.uint32((d >> 32) & s.MASK32)
@@ -637,7 +626,7 @@ def resume(at, end):
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 b = np.int64(x[np.uint64((d >> 16) & 255)])
                 x[np.uint64((d >> 24) & 255)] = np.uint32(
-                    (arithmetic.divide_unsigned(a, b)) & s.MASK32
+                    arithmetic.divide_unsigned(a, b) & s.MASK32
                 )
                 continue
             elif op == ops.REM:
@@ -649,7 +638,7 @@ def resume(at, end):
                 a = np.int64(x[np.uint64((d >> 8) & 255)])
                 b = np.int64(x[np.uint64((d >> 16) & 255)])
                 x[np.uint64((d >> 24) & 255)] = np.uint32(
-                    (arithmetic.remainder_unsigned(a, b)) & s.MASK32
+                    arithmetic.remainder_unsigned(a, b) & s.MASK32
                 )
                 continue
             elif op == ops.NOP:

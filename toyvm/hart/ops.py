@@ -74,10 +74,10 @@ NOP: Final = 54
 """fence and fence.i: stores clear the decoded words they touch, so nothing is left to do."""
 # Pairs: the first instruction, then the second one if it still stands in the next entry.
 ADDI_BNE: Final = 55
-SW_SW: Final = 56
-LW_LW: Final = 57
+ADDI_BGE: Final = 56
+ADD_BLT: Final = 57
 ADD_BLTU: Final = 58
-LW_ADDI: Final = 59
+ANDI_BEQ: Final = 59
 SLLI_ADD: Final = 60
 ADD_LW: Final = 61
 ADDI_ADDI: Final = 62
