@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hypervisor.guests import BASE, ROOT, RW, A, D, guest, identity
+from tests.hypervisor.access_guests import REPORT, S_MODE
+from tests.hypervisor.guests import BASE, ROOT, RW, A, D, V, guest, identity
 from tests.hypervisor.twin import VARIANTS
 from toyvm.hypervisor import Vm
 from toyvm.hypervisor.vm import Vcpu
@@ -124,3 +125,28 @@ def test_the_test_sees_a_shadow_that_is_kept(monkeypatch: pytest.MonkeyPatch) ->
     vm = Vm("kept", RAM, bios="none", vcpus=2, turn=61, shadow_mode="protect")
     with pytest.raises(AssertionError, match="code=2"):
         run(vm, False)
+
+
+# ---- written from outside ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("technique", ["u", "s"])
+def test_a_protected_table_in_the_middle_of_what_a_device_writes(technique: str) -> None:
+    """A device or a debugger writes pages that lie side by side, the first without a table."""
+    start = ROOT - 0x1000
+    # What a program brings gets its frames in order.
+    tables = identity(192).map(VA, PAGES, RW | A | D).raw(start, 1)
+    vm = Vm("written", RAM, bios="none", technique=technique, shadow_mode="protect")
+    vm.load(guest(S_MODE + f"li a0, {VA:#x}\n1: lw a2, 0(a0)\n j 1b\n" + REPORT, tables))
+    for page in range(2):
+        assert vm.write_phys(PAGES + 0x1000 * page, bytes([page + 1]))
+    frames = vm.memory.fmap[(start - BASE) // 0x1000 :][:4].tolist()
+    assert frames == list(range(frames[0], frames[0] + 4))
+    vm.run(1000)
+    assert int(vm.x[12]) == 1
+    data = bytearray(vm.read_phys(start, tables.entry(VA) + 4 - start) or b"")
+    data[-4:] = ((PAGES + 0x1000) >> 12 << 10 | RW | A | D | V).to_bytes(4, "little")
+    assert vm.write_phys(start, bytes(data))
+    vm.run(1000)
+    # What is protected is true without a fence.
+    assert int(vm.x[12]) == 2
