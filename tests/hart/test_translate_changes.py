@@ -5,26 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.hypervisor.guests import BASE, RAM, RX, A, D, R, Tables, W, guest, identity
-from tests.support.tiers import Tiers, both
+from tests.support.tiers import COUNT, HUNDRED, ONE, Tiers, both
 from toyvm.hart.translate.backend import unavailable
 from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
 
 pytestmark = pytest.mark.skipif(unavailable() != "", reason=f"no tier 2: {unavailable()}")
 
-#: addi a0, a0, 1 and addi a0, a0, 100
-ONE, HUNDRED = 0x0015_0513, 0x0645_0513
-COUNT = """
-    li   s4, {count}
-loop:
-    addi a0, a0, 1
-    xor  a1, a1, a0
-    slli a2, a1, 3
-    add  a3, a3, a2
-    addi s4, s4, -1
-    bnez s4, loop
-    pass
-"""
 LONG = (60, 60, 500, 3000, 3000, 20_000)
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.hypervisor.guests import RAM, guest
-from tests.support.tiers import QuickCode, Tiers, both, translate_eagerly
+from tests.support.tiers import COUNT, ONE, QuickCode, Tiers, both, translate_eagerly
 from toyvm.hart import ops
 from toyvm.hart import state as s
 from toyvm.hart.translate import pool as pools
@@ -19,20 +19,6 @@ from toyvm.hypervisor import Vm
 from toyvm.machine import Machine
 
 pytestmark = pytest.mark.skipif(unavailable() != "", reason=f"no tier 2: {unavailable()}")
-
-#: addi a0, a0, 1 and addi a0, a0, 100
-ONE, HUNDRED = 0x0015_0513, 0x0645_0513
-COUNT = """
-    li   s4, {count}
-loop:
-    addi a0, a0, 1
-    xor  a1, a1, a0
-    slli a2, a1, 3
-    add  a3, a3, a2
-    addi s4, s4, -1
-    bnez s4, loop
-    pass
-"""
 
 
 def test_two_vms_share_one_translation() -> None:

@@ -354,5 +354,6 @@ def test_the_loop_dispatches_through_one_table() -> None:
     masks = [at for at, line in enumerate(lines) if re.fullmatch(r"and e\w+, 0x3f", line)]
     jumps = [at for at in masks if re.match(r"jmp .*\*8", lines[at + 1])]
     near = [at for at in masks if any(re.match(r"jmp .*\*8", line) for line in lines[at : at + 8])]
-    assert len(jumps) == 1, [lines[at : at + 8] for at in near]
+    # The mapping may hold the loop's other copy, which is part of `vcpu.run`.
+    assert len(jumps) in (1, 2), [lines[at : at + 8] for at in near]
     assert near == jumps

@@ -20,9 +20,16 @@ V, R, W, X, U, G, A, D = (1 << i for i in range(8))
 GLOBAL, PIECE = 1 << 8, 1 << 9
 """The marks in a shadow entry (RSW): the guest's entry is global; a part of a megapage."""
 RAM_PAGE = 0x8_0000
+RAM = RAM_PAGE << 12
 SV32 = 1 << 31
 
 Changes = dict[tuple[str, int], int]
+
+
+ALL = V | R | W | X | A | D
+CSRR = 0xF140_2573  # csrr a0, mhartid
+SFENCE, WFI, MRET, SRET = 0x1200_0073, 0x1050_0073, 0x3020_0073, 0x1020_0073
+ECALL, EBREAK = 0x0000_0073, 0x0010_0073
 
 
 def real(frame: int, bits: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from tests.hypervisor.kernel_bench import (
     GLOBAL,
     PIECE,
+    RAM,
     RAM_PAGE,
     A,
     Bench,
@@ -26,7 +27,6 @@ from toyvm.hart import state as s
 from toyvm.hart import tlb
 from toyvm.hypervisor import shadow
 
-RAM = RAM_PAGE << 12
 LEAF = V | R | W | X | A | D | U
 
 

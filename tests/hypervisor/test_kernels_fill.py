@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from tests.hypervisor.kernel_bench import (
+    ALL,
     GLOBAL,
     PIECE,
+    RAM,
     RAM_PAGE,
     A,
     Bench,
@@ -33,7 +35,6 @@ from toyvm.hart import state as s
 from toyvm.hypervisor import shadow
 from toyvm.isa import csr, sv32
 
-RAM = RAM_PAGE << 12
 BASE = V | A | D
 
 
@@ -194,9 +195,6 @@ def made(pointer: int, leaf: int, guest: int = 2) -> dict[tuple[str, int], int]:
     words = {ROOT * 1024 + UPPER: pointer, BELOW * 1024 + LOWER: leaf}
     changed = {("c", i): value for i, value in fields.items()}
     return changed | {("ram", i): value for i, value in words.items()}
-
-
-ALL = V | R | W | X | A | D
 
 
 @pytest.mark.parametrize(("access", "rights"), [(mmu.LOAD, R), (mmu.STORE, R | W), (mmu.FETCH, X)])

@@ -10,29 +10,29 @@ from typing import Any
 import pytest
 
 from tests.hypervisor.kernel_bench import (
+    ALL,
+    CSRR,
+    EBREAK,
+    ECALL,
+    MRET,
+    RAM,
     RAM_PAGE,
+    SFENCE,
+    SRET,
     SV32,
+    WFI,
     A,
     Bench,
     D,
     R,
     U,
     V,
-    W,
-    X,
     own,
     real,
 )
 from toyvm.hart import access, mmu, tlb
 from toyvm.hart import state as s
 from toyvm.hypervisor import emulate, ledger, mmio, reflect, shadow
-
-RAM = RAM_PAGE << 12
-ALL = V | R | W | X | A | D
-CSRR = 0xF140_2573  # csrr a0, mhartid
-SFENCE, WFI, MRET, SRET = 0x1200_0073, 0x1050_0073, 0x3020_0073, 0x1020_0073
-ECALL, EBREAK = 0x0000_0073, 0x0010_0073
-
 
 # ---- emulate and reflect -------------------------------------------------------------------------
 

@@ -22,7 +22,6 @@ from toyvm.hart import tlb
 from toyvm.hypervisor import shadow
 from toyvm.isa import csr
 
-RAM = RAM_PAGE << 12
 NATIVE = 1 << 41
 
 

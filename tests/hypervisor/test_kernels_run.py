@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.hypervisor.kernel_bench import (
+    CSRR,
     SV32,
     Bench,
 )
@@ -20,7 +21,6 @@ from toyvm.hypervisor import ledger, shadow, vcpu
 from toyvm.isa import csr
 
 LW_A0 = 0x0085_A503  # lw a0, 8(a1)
-CSRR = 0xF140_2573  # csrr a0, mhartid
 U_TECH, S_TECH = shadow.TECHNIQUE_U, shadow.TECHNIQUE_S
 
 

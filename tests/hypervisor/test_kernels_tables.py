@@ -11,6 +11,7 @@ import pytest
 from tests.hypervisor.kernel_bench import (
     GLOBAL,
     PIECE,
+    RAM,
     RAM_PAGE,
     SV32,
     Bench,
@@ -27,9 +28,6 @@ from tests.hypervisor.kernel_bench import (
 from toyvm.hart import state as s
 from toyvm.hart import tlb
 from toyvm.hypervisor import shadow
-
-RAM = RAM_PAGE << 12
-
 
 # ---- frames --------------------------------------------------------------------------------------
 

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from tests.hypervisor.kernel_bench import (
+    ALL,
+    CSRR,
+    ECALL,
+    RAM,
     RAM_PAGE,
+    SFENCE,
     SV32,
-    A,
+    WFI,
     Bench,
-    D,
-    R,
     V,
-    W,
-    X,
     own,
 )
 from tests.hypervisor.test_kernels_mmio import LW_A0, SW_A0, loading
@@ -27,11 +28,6 @@ from toyvm.hart import state as s
 from toyvm.hypervisor import ledger, shadow, vcpu
 from toyvm.isa import csr
 
-RAM = RAM_PAGE << 12
-ALL = V | R | W | X | A | D
-CSRR = 0xF140_2573  # csrr a0, mhartid
-SFENCE, WFI = 0x1200_0073, 0x1050_0073
-ECALL = 0x0000_0073
 U_TECH, S_TECH = shadow.TECHNIQUE_U, shadow.TECHNIQUE_S
 
 

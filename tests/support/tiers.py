@@ -17,6 +17,21 @@ from toyvm.machine import Computer, Machine, Stop
 from toyvm.network import Switch
 from toyvm.storage import MemoryDisk
 
+#: addi a0, a0, 1 and addi a0, a0, 100
+ONE, HUNDRED = 0x0015_0513, 0x0645_0513
+#: A loop that is hot after a few rounds.
+COUNT = """
+    li   s4, {count}
+loop:
+    addi a0, a0, 1
+    xor  a1, a1, a0
+    slli a2, a1, 3
+    add  a3, a3, a2
+    addi s4, s4, -1
+    bnez s4, loop
+    pass
+"""
+
 
 class QuickCode(backend.Code):
     """Machine code without passes, at the lowest level of the code generator.

@@ -62,6 +62,7 @@ class Emitter(Access):
         self.known: dict[int, Known] = {}
         """What is known where blocks of `single` begin that are still to be written."""
         self.used, _ = self._registers(self.words)
+        self._loops: dict[int, tuple[list[int], list[int]]] = {}
         self.bound = ""
         """Steps left down to which the quick copy may begin another round."""
         self.text = self._module(name)
@@ -171,7 +172,9 @@ class Emitter(Access):
         return self.move(self._of(loop)[0], MEMORY, VARIABLES)
 
     def _of(self, loop: Loop) -> tuple[list[int], list[int]]:
-        return self._registers(range(loop.first, loop.last + 4, 4))
+        if loop.first not in self._loops:
+            self._loops[loop.first] = self._registers(range(loop.first, loop.last + 4, 4))
+        return self._loops[loop.first]
 
     def go(self, rel: int, source: int, tested: bool = False) -> str:
         """A label inside or outside the region that goes on at `rel`; the block is finished.
@@ -195,11 +198,9 @@ class Emitter(Access):
         """A label that goes on at `place`, where `rel` is, with its loop's registers."""
         lines = self.flush()
         loop, self.loop = self.loop, None
+        place = self.enter(rel, place)
         if tested:
-            place = self.enter(rel, place)
             place = self.test(rel, place)
-        elif rel in self.kept:
-            lines += self.fetch(self.kept[rel])
         self.loop = loop
         return self.through(lines, place)
 
@@ -245,7 +246,6 @@ class Emitter(Access):
         lasts = {loop.last: loop for loop in self.walks.values()}
         for rel in self.words:
             self.loop = self.kept.get(rel)
-            self.home = VARIABLES if self.loop else MEMORY
             if rel in self.leaders:
                 self.begin(rel, self.block(rel), self.known.pop(rel, None))
             self.instruction(rel, self.words[rel])
@@ -310,7 +310,7 @@ class Emitter(Access):
         self.bound, self.pointers = prepare(self, loop, plain)
         self.lines += self.fetch(loop)
         self.add(f"br label %{self.quick(loop.first)}")
-        self.loop, self.quickly, self.home = loop, True, VARIABLES
+        self.loop, self.quickly = loop, True
         for rel in range(loop.first, loop.last + 4, 4):
             if rel in self.leaders:
                 self.begin(rel, self.quick(rel), self.known.pop(rel, None))

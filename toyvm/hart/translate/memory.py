@@ -8,7 +8,7 @@ from typing import Final
 
 from toyvm.hart.ops import REGION_COPIES
 from toyvm.hart.translate.loops import Group, Loop
-from toyvm.hart.translate.writer import COLD, Writer
+from toyvm.hart.translate.writer import COLD, MEMORY, VARIABLES, Writer
 
 MISSED: Final = 4
 """32-bit words of `cache`, behind the copies, that note where indirect jumps wanted to go."""
@@ -79,6 +79,11 @@ class Access(Writer, ABC):
         self.loop: Loop | None = None
         self.quickly = False
         self.pointers: dict[Group, str] = {}
+
+    @property
+    def home(self) -> str:
+        """In a loop without calls they are variables."""
+        return VARIABLES if self.loop else MEMORY
 
     @abstractmethod
     def leave(self, rel: int | str, done: int) -> str:

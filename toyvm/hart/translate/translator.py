@@ -399,7 +399,7 @@ class Translator:
         if not self.eager and _ENTRY * hits + _MISS * int(misses.sum()) < REPAID * len(
             region.words
         ):
-            # A large region takes a second to compile: what it loses as it is must be worth that.
+            # Compiling a large region takes long: what it loses as it is must be worth that.
             return
         bad: set[int] = set()
         if not installed.judged:

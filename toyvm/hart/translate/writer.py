@@ -37,8 +37,6 @@ class Writer:
         self.changed: set[int] = set()
         self.made_at: dict[int, int] = {}
         self.begun = 0
-        self.home = MEMORY
-        """Where the registers are between blocks: in MEMORY or in VARIABLES."""
 
     # ---- lines ------------------------------------------------------------------------------
 
@@ -64,6 +62,11 @@ class Writer:
         self.add(f"br i1 {test}, label %{label}, label %{otherwise}{_USUAL}")
 
     # ---- registers --------------------------------------------------------------------------
+
+    @property
+    def home(self) -> str:
+        """Where the registers are between blocks: in MEMORY or in VARIABLES."""
+        return MEMORY
 
     def begin(self, rel: int, label: str, before: Known | None = None) -> None:
         """Begin the block of `rel`.
