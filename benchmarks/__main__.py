@@ -168,7 +168,7 @@ def features_section(rounds: int) -> list[str]:
     """What each feature costs."""
     rows = [
         [name, f"{mips:.0f}", f"{relative:.3f}"]
-        for name, mips, relative in features.measure(rounds)
+        for name, mips, relative in (*features.measure(rounds), *features.stores(rounds))
     ]
     return [
         f"### What a feature costs in the loop (`{features.PROGRAM}`, tier 1)",
